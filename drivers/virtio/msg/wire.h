@@ -21,8 +21,16 @@
  * @rev: VIRTIO_MSG_WIRE_*
  * @hdr_len: bytes of the common header
  * @xid_bits: width of the correlation field: 0, 16 or 32
+ * @xid_at: offset of the correlation field in the header, if it has one
+ * @size_at: offset of msg_size in the header
+ * @result_at: offset of the result in the header, 0 where it has none
  * @min_max_size: smallest bus maximum the revision can work with, bytes
- * @exact: true if msg_size must be exactly what the message needs
+ * @exact: true if msg_size must be exactly what the message needs; payloads
+ *	then carry no length of their own
+ * @info_uuid: GET_DEVICE_INFO has a UUID and counts features in blocks
+ * @vq_op: SET_VQUEUE has an operation and GET_VQUEUE has flags
+ * @shm_wide: GET_SHM answers with 64-bit length and address
+ * @set_cfg_gen: SET_CONFIG carries the generation, else always 0
  * @feat_hdr: bytes before the blocks in feature messages
  * @cfg_hdr: bytes before the data in GET_CONFIG and SET_CONFIG messages
  * @evt_cfg_hdr: bytes before the data in EVENT_CONFIG
@@ -30,14 +38,23 @@
  * @vq_len: payload of SET_VQUEUE and of a GET_VQUEUE response, bytes
  * @shm_len: payload of a GET_SHM response, bytes
  * @devs_hdr: bytes before the bitmap in a GET_DEVICES response
+ * @devs_count_at: offset of count in a GET_DEVICES response, if it has one
+ * @devs_next_at: offset of next in a GET_DEVICES response
  */
 struct vmsg_wire {
 	const char *name;
 	u8 rev;
 	u8 hdr_len;
 	u8 xid_bits;
+	u8 xid_at;
+	u8 size_at;
+	u8 result_at;
 	u8 min_max_size;
 	bool exact;
+	bool info_uuid;
+	bool vq_op;
+	bool shm_wide;
+	bool set_cfg_gen;
 	u8 feat_hdr;
 	u8 cfg_hdr;
 	u8 evt_cfg_hdr;
@@ -45,6 +62,8 @@ struct vmsg_wire {
 	u8 vq_len;
 	u8 shm_len;
 	u8 devs_hdr;
+	u8 devs_count_at;
+	u8 devs_next_at;
 };
 
 /**
@@ -114,7 +133,10 @@ void vmsg_frame_set_xid(const struct vmsg_wire *w, void *frame, u32 xid);
 /* The least payload that a response of this kind may have, bytes. */
 unsigned int vmsg_wire_min_response(const struct vmsg_wire *w, bool bus,
 				    u8 msg_id);
-/* Most bytes of data, blocks or bitmap in one frame of at most max_size. */
+/*
+ * What one frame of at most max_size can hold: bytes of configuration data,
+ * blocks of 32 feature bits, device numbers (a multiple of 8).
+ */
 unsigned int vmsg_wire_config_chunk(const struct vmsg_wire *w, u16 max_size);
 unsigned int vmsg_wire_feature_chunk(const struct vmsg_wire *w, u16 max_size);
 unsigned int vmsg_wire_devices_chunk(const struct vmsg_wire *w, u16 max_size);
@@ -160,8 +182,12 @@ int vmsg_evt_avail(const struct vmsg_wire *w, void *buf, size_t cap, u16 dev,
  * Responses and events of the device side.  0 (or a count where said), or
  * -EREMOTEIO for a refusal (nonzero result, or header only where a payload is
  * due), or -EBADMSG for a payload that is too short or contradicts the
- * request.  Nothing is written to the outputs on failure.
+ * request.  Of the results, "no such device" is -ENODEV and "busy" is -EBUSY.
+ * Nothing is written to the outputs on failure.
  */
+/* A response without payload: SET_DRIVER_FEATURES, SET_VQUEUE, RESET_VQUEUE. */
+int vmsg_get_empty(const struct vmsg_wire *w, const struct vmsg_pdu *p);
+/* -ENODEV also where the answer's device_id is 0. */
 int vmsg_get_device_info(const struct vmsg_wire *w, const struct vmsg_pdu *p,
 			 struct vmsg_device_info *info);
 /* Returns the number of blocks written (at most @num); the rest stay zero. */

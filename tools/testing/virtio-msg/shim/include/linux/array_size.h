@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Shim: lets pure kernel files build as ordinary user-space objects. */
+#include <linux/kernel.h>
