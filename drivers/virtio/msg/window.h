@@ -12,6 +12,7 @@
 #include <linux/types.h>
 #include <linux/device.h>
 #include <linux/dma-direction.h>
+#include <linux/list.h>
 #include "shm.h"
 
 struct page;
@@ -21,6 +22,7 @@ struct vmsg_wctx;
 #define VMSG_WIN_GRANULE	512U		/* bytes; a slot is a run of these */
 #define VMSG_WIN_NO_TAG		U32_MAX
 #define VMSG_WIN_ERROR		(~(u64)0)	/* no wire address */
+#define VMSG_WIN_MAX_MAPPING	(256U * 1024)	/* bytes; no mapping is larger */
 
 /**
  * struct vmsg_wctx_ops - what the owner of a context is told
@@ -36,6 +38,18 @@ struct vmsg_wctx_ops {
 };
 
 /**
+ * struct vmsg_region - granules that only one context may take
+ * @node: on the window's list, highest first; guarded by the window's mutex
+ * @base: first granule
+ * @len: granules
+ */
+struct vmsg_region {
+	struct list_head node;
+	u32 base;
+	u32 len;
+};
+
+/**
  * struct vmsg_wctx - who maps: one virtqueue (or a device, for limits only)
  * @dev: never registered; it is what the mapping interfaces carry to us
  * @win: the window
@@ -47,6 +61,13 @@ struct vmsg_wctx_ops {
  * @failures: mappings refused for lack of room; guarded by the window's lock
  * @condemned: the peer that may still write our slots is not proven dead: what
  *	is unmapped goes to quarantine; guarded by the window's lock
+ * @own: where the guarantee lies; window.c only
+ * @keep: granules at the end of @own that DMA_FROM_DEVICE may not take;
+ *	window.c only
+ * @hint: where to look next in @own; guarded by the window's lock
+ * @own_used: granules of @own in use by this context; guarded by the window's
+ *	lock
+ * @node: on the window's list; window.c only
  */
 struct vmsg_wctx {
 	struct device dev;
@@ -58,6 +79,11 @@ struct vmsg_wctx {
 	u32 used_from;
 	u64 failures;
 	bool condemned;
+	struct vmsg_region own;
+	u32 keep;
+	u32 hint;
+	u32 own_used;
+	struct list_head node;
 };
 
 /**
@@ -65,23 +91,27 @@ struct vmsg_wctx {
  * @total: buffers' part of the window
  * @used: mapped
  * @quarantined: unmapped, but a dead peer may still write them
+ * @free: neither of these, counted from the map itself: @free + @used +
+ *	@quarantined = @total always
  * @guaranteed: promised to queues
  * @ring_total: bytes of the rings' part
  * @ring_used: bytes of rings
  * @maps: mappings made since the start
  * @failures: mappings refused
  * @bounced: bytes copied
+ * @bad: handles that were no mapping
  */
 struct vmsg_window_stats {
-	u32 total, used, quarantined, guaranteed;
+	u32 total, used, quarantined, free, guaranteed;
 	u64 ring_total, ring_used;
-	u64 maps, failures, bounced;
+	u64 maps, failures, bounced, bad;
 };
 
 /*
  * @va: kernel mapping (WB or WC, never Device type); @phys: its physical
  * address, for buffers that lie in the window already, or ~0; @wire: the wire
- * address of the first byte.  GFP_KERNEL context.
+ * address of the first byte.  GFP_KERNEL context.  NULL when there is no memory
+ * or the window is too small (less than 16 pages).
  */
 struct vmsg_window *vmsg_window_create(void __vshm *va, phys_addr_t phys,
 				       u64 size, u64 wire);
@@ -101,10 +131,16 @@ u32 vmsg_window_ring_limit(struct vmsg_window *win, u32 num);
 /* Mapping size for a device that has not asked for a budget yet. */
 size_t vmsg_window_default_mapping(struct vmsg_window *win);
 
-/* GFP_KERNEL. 0 or -ENOSPC when the guarantee (segs + 2 mappings) is gone. */
+/*
+ * GFP_KERNEL; @ctx->dev is left alone.
+ * 0 or -ENOSPC when the guarantee (segs + 2 mappings) is gone.
+ */
 int vmsg_wctx_init(struct vmsg_wctx *ctx, struct vmsg_window *win, u32 segs,
 		   size_t max_mapping, const struct vmsg_wctx_ops *ops);
-/* Every buffer must be unmapped; what was not is counted and quarantined. */
+/* A context without a guarantee: limits of a device, or of the bus. Any context. */
+void vmsg_wctx_init_limits(struct vmsg_wctx *ctx, struct vmsg_window *win,
+			   size_t max_mapping);
+/* GFP_KERNEL. Every buffer must be unmapped; what was not is counted and quarantined. */
 void vmsg_wctx_exit(struct vmsg_wctx *ctx);
 
 /* Rings: GFP_KERNEL context, zeroed, page aligned. NULL when full, silently. */
