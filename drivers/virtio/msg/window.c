@@ -30,10 +30,9 @@
 
 #include <linux/align.h>
 #include <linux/bitmap.h>
-#include <linux/build_bug.h>
+#include <linux/err.h>
 #include <linux/find.h>
 #include <linux/highmem.h>
-#include <linux/io.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -161,7 +160,7 @@ static inline u64 vmsg_granule_off(const struct vmsg_window *win, u32 g)
  * @wire: wire address of the first byte
  *
  * Context: May sleep.
- * Return: the window, or NULL when there is no memory or it is too small.
+ * Return: the window; ERR_PTR(-EINVAL) when it is too small, ERR_PTR(-ENOMEM).
  */
 struct vmsg_window *vmsg_window_create(void __vshm *va, phys_addr_t phys,
 				       u64 size, u64 wire)
@@ -172,7 +171,7 @@ struct vmsg_window *vmsg_window_create(void __vshm *va, phys_addr_t phys,
 	lead = -(__force unsigned long)va & ~PAGE_MASK;
 	if (size < lead || size - lead < VMSG_WIN_PAGES_MIN * PAGE_SIZE ||
 	    check_add_overflow(wire, size, &end))
-		return NULL;
+		return ERR_PTR(-EINVAL);
 
 	rings = clamp_t(u64, size / 8, VMSG_WIN_RING_MIN, VMSG_WIN_RING_MAX);
 	rings = min(rings, size / 2);
@@ -181,7 +180,7 @@ struct vmsg_window *vmsg_window_create(void __vshm *va, phys_addr_t phys,
 
 	win = kzalloc_obj(*win);
 	if (!win)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	win->va = (u8 __vshm *)va;
 	win->phys = phys;
 	win->wire = wire;
@@ -209,7 +208,7 @@ struct vmsg_window *vmsg_window_create(void __vshm *va, phys_addr_t phys,
 	if (!win->ring_map || !win->ring_len || !win->used_map ||
 	    !win->head_map || !win->quar_map || !win->recs) {
 		vmsg_window_destroy(win);
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	}
 	return win;
 }

@@ -110,11 +110,11 @@ struct vmsg_window_stats {
 /*
  * @va: kernel mapping (WB or WC, never Device type); @phys: its physical
  * address, for buffers that lie in the window already, or ~0; @wire: the wire
- * address of the first byte.  GFP_KERNEL context.  NULL when there is no memory
- * or the window is too small (less than 16 pages).
+ * address of the first byte.  GFP_KERNEL context.  ERR_PTR(-EINVAL) when the
+ * window is too small (less than 16 pages), ERR_PTR(-ENOMEM).
  */
-struct vmsg_window *vmsg_window_create(void __vshm *va, phys_addr_t phys,
-				       u64 size, u64 wire);
+struct vmsg_window *
+vmsg_window_create(void __vshm *va, phys_addr_t phys, u64 size, u64 wire);
 void vmsg_window_destroy(struct vmsg_window *win);
 
 /*

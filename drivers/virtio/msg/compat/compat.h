@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What Linux 6.12 lacks
+ *
+ * Included in front of each source file, by the build outside of the kernel
+ * tree alone.  Macros only, and no header but of that kind: one that brings in
+ * printk.h here would come before a file's own pr_fmt().
+ */
+#ifndef _DRIVERS_VIRTIO_MSG_COMPAT_COMPAT_H
+#define _DRIVERS_VIRTIO_MSG_COMPAT_COMPAT_H
+
+#include <linux/args.h>
+
+/* linux/compiler-context-analysis.h */
+#define __guarded_by(...)
+#define __pt_guarded_by(...)
+
+/* linux/gfp.h */
+#define __default_gfp_0()	GFP_KERNEL
+#define __default_gfp_1(gfp)	(gfp)
+#define default_gfp(...) \
+	CONCATENATE(__default_gfp_, COUNT_ARGS(__VA_ARGS__))(__VA_ARGS__)
+
+/* linux/slab.h */
+#define __alloc_objs(KMALLOC, GFP, TYPE, COUNT)				\
+	((TYPE *)KMALLOC(size_mul(sizeof(TYPE), COUNT), GFP))
+#define __alloc_flex(KMALLOC, GFP, TYPE, FAM, COUNT)			\
+	((TYPE *)KMALLOC(struct_size_t(TYPE, FAM, COUNT), GFP))
+
+#define kmalloc_obj(P, ...) \
+	__alloc_objs(kmalloc, default_gfp(__VA_ARGS__), typeof(P), 1)
+#define kmalloc_objs(P, COUNT, ...) \
+	__alloc_objs(kmalloc, default_gfp(__VA_ARGS__), typeof(P), COUNT)
+#define kmalloc_flex(P, FAM, COUNT, ...) \
+	__alloc_flex(kmalloc, default_gfp(__VA_ARGS__), typeof(P), FAM, COUNT)
+#define kzalloc_obj(P, ...) \
+	__alloc_objs(kzalloc, default_gfp(__VA_ARGS__), typeof(P), 1)
+#define kzalloc_objs(P, COUNT, ...) \
+	__alloc_objs(kzalloc, default_gfp(__VA_ARGS__), typeof(P), COUNT)
+#define kzalloc_flex(P, FAM, COUNT, ...) \
+	__alloc_flex(kzalloc, default_gfp(__VA_ARGS__), typeof(P), FAM, COUNT)
+#define kvmalloc_objs(P, COUNT, ...) \
+	__alloc_objs(kvmalloc, default_gfp(__VA_ARGS__), typeof(P), COUNT)
+#define kvzalloc_obj(P, ...) \
+	__alloc_objs(kvzalloc, default_gfp(__VA_ARGS__), typeof(P), 1)
+#define kvzalloc_objs(P, COUNT, ...) \
+	__alloc_objs(kvzalloc, default_gfp(__VA_ARGS__), typeof(P), COUNT)
+
+/* linux/timer.h */
+#define timer_container_of(var, callback_timer, timer_fieldname) \
+	container_of(callback_timer, typeof(*(var)), timer_fieldname)
+
+/* linux/hrtimer.h */
+#define hrtimer_setup(timer, func, clock, mode)				\
+	do {								\
+		struct hrtimer *__timer = (timer);			\
+									\
+		hrtimer_init(__timer, clock, mode);			\
+		__timer->function = (func);				\
+	} while (0)
+
+/* linux/jiffies.h */
+#define secs_to_jiffies(secs)	((unsigned long)(secs) * HZ)
+
+/* linux/workqueue.h: the default there */
+#define WQ_PERCPU	0
+
+#endif /* _DRIVERS_VIRTIO_MSG_COMPAT_COMPAT_H */

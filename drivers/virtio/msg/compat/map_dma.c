@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The window behind struct dma_map_ops, for kernels without virtio_map_ops
+ *
+ * Each device given to the DMA interface is the one in a struct vmsg_wctx: that
+ * of a queue for its ring and buffers, that of the bus as the parent of the
+ * virtio devices, because there the size limit is asked of the parent.
+ */
+
+#include <linux/container_of.h>
+#include <linux/dma-map-ops.h>
+#include <linux/dma-mapping.h>
+#include <linux/scatterlist.h>
+#include "map_dma.h"
+#include "../window.h"
+
+static struct vmsg_wctx *vmsg_dma_ctx(struct device *dev)
+{
+	return container_of(dev, struct vmsg_wctx, dev);
+}
+
+static dma_addr_t vmsg_dma_map_page(struct device *dev, struct page *page,
+				    unsigned long offset, size_t size,
+				    enum dma_data_direction dir,
+				    unsigned long attrs)
+{
+	struct vmsg_wctx *ctx = vmsg_dma_ctx(dev);
+	u64 wire = vmsg_window_map(ctx, page, offset, size, dir,
+				   attrs & DMA_ATTR_SKIP_CPU_SYNC);
+
+	if (wire == VMSG_WIN_ERROR)
+		return DMA_MAPPING_ERROR;
+	/* A wire address has 64 bits; where dma_addr_t has less it may not fit. */
+	if ((dma_addr_t)wire != wire) {
+		vmsg_window_unmap(ctx, wire, size, dir, true);
+		return DMA_MAPPING_ERROR;
+	}
+	return wire;
+}
+
+static void vmsg_dma_unmap_page(struct device *dev, dma_addr_t handle,
+				size_t size, enum dma_data_direction dir,
+				unsigned long attrs)
+{
+	vmsg_window_unmap(vmsg_dma_ctx(dev), handle, size, dir,
+			  attrs & DMA_ATTR_SKIP_CPU_SYNC);
+}
+
+static void vmsg_dma_unmap_sg(struct device *dev, struct scatterlist *sgl,
+			      int nents, enum dma_data_direction dir,
+			      unsigned long attrs)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i)
+		vmsg_dma_unmap_page(dev, sg_dma_address(sg), sg_dma_len(sg),
+				    dir, attrs);
+}
+
+/* No driver does this for a queue; some do it with the parent of their device. */
+static int vmsg_dma_map_sg(struct device *dev, struct scatterlist *sgl,
+			   int nents, enum dma_data_direction dir,
+			   unsigned long attrs)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i) {
+		sg->dma_address = vmsg_dma_map_page(dev, sg_page(sg),
+						    sg->offset, sg->length,
+						    dir, attrs);
+		if (sg->dma_address == DMA_MAPPING_ERROR) {
+			vmsg_dma_unmap_sg(dev, sgl, i, dir,
+					  attrs | DMA_ATTR_SKIP_CPU_SYNC);
+			return -ENOMEM;
+		}
+		sg_dma_len(sg) = sg->length;
+	}
+	return nents;
+}
+
+static void vmsg_dma_sync_single_for_cpu(struct device *dev, dma_addr_t handle,
+					 size_t size,
+					 enum dma_data_direction dir)
+{
+	vmsg_window_sync_for_cpu(vmsg_dma_ctx(dev), handle, size, dir);
+}
+
+static void vmsg_dma_sync_single_for_device(struct device *dev,
+					    dma_addr_t handle, size_t size,
+					    enum dma_data_direction dir)
+{
+	vmsg_window_sync_for_device(vmsg_dma_ctx(dev), handle, size, dir);
+}
+
+static void vmsg_dma_sync_sg_for_cpu(struct device *dev,
+				     struct scatterlist *sgl, int nents,
+				     enum dma_data_direction dir)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i)
+		vmsg_dma_sync_single_for_cpu(dev, sg_dma_address(sg),
+					     sg->length, dir);
+}
+
+static void vmsg_dma_sync_sg_for_device(struct device *dev,
+					struct scatterlist *sgl, int nents,
+					enum dma_data_direction dir)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i)
+		vmsg_dma_sync_single_for_device(dev, sg_dma_address(sg),
+						sg->length, dir);
+}
+
+/* Always zeroed, as __GFP_ZERO asks; silent when there is no room. */
+static void *vmsg_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
+			    gfp_t gfp, unsigned long attrs)
+{
+	struct vmsg_wctx *ctx = vmsg_dma_ctx(dev);
+	u64 wire;
+	void *va;
+
+	if (!ctx->win)
+		return NULL;
+	va = vmsg_window_alloc_ring(ctx->win, size, &wire);
+	if (!va)
+		return NULL;
+	if ((dma_addr_t)wire != wire) {
+		vmsg_window_free_ring(ctx->win, va, size);
+		return NULL;
+	}
+	*handle = wire;
+	return va;
+}
+
+static void vmsg_dma_free(struct device *dev, size_t size, void *va,
+			  dma_addr_t handle, unsigned long attrs)
+{
+	struct vmsg_wctx *ctx = vmsg_dma_ctx(dev);
+
+	if (ctx->win)
+		vmsg_window_free_ring(ctx->win, va, size);
+}
+
+static size_t vmsg_dma_max_mapping_size(struct device *dev)
+{
+	struct vmsg_wctx *ctx = vmsg_dma_ctx(dev);
+
+	/* The block layer refuses a device whose limit is below a page. */
+	return ctx->max_mapping ?: PAGE_SIZE;
+}
+
+/* No .mmap and no .get_sgtable: a window is not for user space. */
+const struct dma_map_ops vmsg_dma_ops = {
+	.alloc = vmsg_dma_alloc,
+	.free = vmsg_dma_free,
+	.map_page = vmsg_dma_map_page,
+	.unmap_page = vmsg_dma_unmap_page,
+	.map_sg = vmsg_dma_map_sg,
+	.unmap_sg = vmsg_dma_unmap_sg,
+	.sync_single_for_cpu = vmsg_dma_sync_single_for_cpu,
+	.sync_single_for_device = vmsg_dma_sync_single_for_device,
+	.sync_sg_for_cpu = vmsg_dma_sync_sg_for_cpu,
+	.sync_sg_for_device = vmsg_dma_sync_sg_for_device,
+	.max_mapping_size = vmsg_dma_max_mapping_size,
+};
+
+/**
+ * vmsg_compat_setup_dma - make the DMA interface of a device use the window
+ * @dev: the dev of a struct vmsg_wctx; it need not be registered
+ *
+ * The masks matter: without them each mapping warns and fails, and a block
+ * driver then tries for ever.  They are set after the operations, because the
+ * DMA layer decides there whether it may leave out syncs.
+ *
+ * Context: Any.
+ * Return: 0; -EOPNOTSUPP on a kernel without per-device operations; -EIO.
+ */
+int vmsg_compat_setup_dma(struct device *dev)
+{
+	set_dma_ops(dev, &vmsg_dma_ops);
+	if (get_dma_ops(dev) != &vmsg_dma_ops)
+		return -EOPNOTSUPP;
+	return dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64));
+}

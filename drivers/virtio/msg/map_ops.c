@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The window behind struct virtio_map_ops
+ *
+ * The core of virtio carries a struct device pointer to us and never looks
+ * behind it; it is the one in a struct vmsg_wctx.
+ */
+
+#include <linux/container_of.h>
+#include <linux/dma-mapping.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+#include "map_ops.h"
+#include "window.h"
+
+static struct vmsg_wctx *vmsg_map_ctx(union virtio_map map)
+{
+	return container_of(map.dma_dev, struct vmsg_wctx, dev);
+}
+
+static dma_addr_t vmsg_map_page(union virtio_map map, struct page *page,
+				unsigned long offset, size_t size,
+				enum dma_data_direction dir,
+				unsigned long attrs)
+{
+	struct vmsg_wctx *ctx = vmsg_map_ctx(map);
+	u64 wire = vmsg_window_map(ctx, page, offset, size, dir,
+				   attrs & DMA_ATTR_SKIP_CPU_SYNC);
+
+	if (wire == VMSG_WIN_ERROR)
+		return DMA_MAPPING_ERROR;
+	/* A wire address has 64 bits; where dma_addr_t has less it may not fit. */
+	if ((dma_addr_t)wire != wire) {
+		vmsg_window_unmap(ctx, wire, size, dir, true);
+		return DMA_MAPPING_ERROR;
+	}
+	return wire;
+}
+
+static void vmsg_unmap_page(union virtio_map map, dma_addr_t map_handle,
+			    size_t size, enum dma_data_direction dir,
+			    unsigned long attrs)
+{
+	vmsg_window_unmap(vmsg_map_ctx(map), map_handle, size, dir,
+			  attrs & DMA_ATTR_SKIP_CPU_SYNC);
+}
+
+static void vmsg_sync_single_for_cpu(union virtio_map map,
+				     dma_addr_t map_handle, size_t size,
+				     enum dma_data_direction dir)
+{
+	vmsg_window_sync_for_cpu(vmsg_map_ctx(map), map_handle, size, dir);
+}
+
+static void vmsg_sync_single_for_device(union virtio_map map,
+					dma_addr_t map_handle, size_t size,
+					enum dma_data_direction dir)
+{
+	vmsg_window_sync_for_device(vmsg_map_ctx(map), map_handle, size, dir);
+}
+
+/*
+ * Always zeroed, as __GFP_ZERO asks.  Silent when there is no room: the core
+ * tries again with a smaller ring.
+ */
+static void *vmsg_alloc(union virtio_map map, size_t size,
+			dma_addr_t *map_handle, gfp_t gfp)
+{
+	struct vmsg_wctx *ctx = vmsg_map_ctx(map);
+	u64 wire;
+	void *va;
+
+	if (!ctx->win)
+		return NULL;
+	va = vmsg_window_alloc_ring(ctx->win, size, &wire);
+	if (!va)
+		return NULL;
+	if ((dma_addr_t)wire != wire) {
+		vmsg_window_free_ring(ctx->win, va, size);
+		return NULL;
+	}
+	*map_handle = wire;
+	return va;
+}
+
+static void vmsg_free(union virtio_map map, size_t size, void *vaddr,
+		      dma_addr_t map_handle, unsigned long attrs)
+{
+	struct vmsg_wctx *ctx = vmsg_map_ctx(map);
+
+	if (ctx->win)
+		vmsg_window_free_ring(ctx->win, vaddr, size);
+}
+
+static bool vmsg_need_sync(union virtio_map map, dma_addr_t map_handle)
+{
+	return vmsg_window_need_sync(vmsg_map_ctx(map), map_handle);
+}
+
+static int vmsg_mapping_error(union virtio_map map, dma_addr_t map_handle)
+{
+	return map_handle == DMA_MAPPING_ERROR ? -ENOMEM : 0;
+}
+
+/* The one operation that is asked with the map of the device, not of a queue. */
+static size_t vmsg_max_mapping_size(union virtio_map map)
+{
+	return map.dma_dev ? vmsg_map_ctx(map)->max_mapping : PAGE_SIZE;
+}
+
+const struct virtio_map_ops vmsg_map_ops = {
+	.map_page = vmsg_map_page,
+	.unmap_page = vmsg_unmap_page,
+	.sync_single_for_cpu = vmsg_sync_single_for_cpu,
+	.sync_single_for_device = vmsg_sync_single_for_device,
+	.alloc = vmsg_alloc,
+	.free = vmsg_free,
+	.need_sync = vmsg_need_sync,
+	.mapping_error = vmsg_mapping_error,
+	.max_mapping_size = vmsg_max_mapping_size,
+};
