@@ -6,6 +6,7 @@
 #define mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define wmb()		__atomic_thread_fence(__ATOMIC_RELEASE)
+#define dma_mb()	mb()
 #define dma_rmb()	rmb()
 #define dma_wmb()	wmb()
 
