@@ -162,7 +162,7 @@ static inline u64 vmsg_granule_off(const struct vmsg_window *win, u32 g)
  * Context: May sleep.
  * Return: the window; ERR_PTR(-EINVAL) when it is too small, ERR_PTR(-ENOMEM).
  */
-struct vmsg_window *vmsg_window_create(void __vshm *va, phys_addr_t phys,
+struct vmsg_window *vmsg_window_create(__vshm void *va, phys_addr_t phys,
 				       u64 size, u64 wire)
 {
 	struct vmsg_window *win;

@@ -113,8 +113,8 @@ struct vmsg_window_stats {
  * address of the first byte.  GFP_KERNEL context.  ERR_PTR(-EINVAL) when the
  * window is too small (less than 16 pages), ERR_PTR(-ENOMEM).
  */
-struct vmsg_window *
-vmsg_window_create(void __vshm *va, phys_addr_t phys, u64 size, u64 wire);
+struct vmsg_window *vmsg_window_create(__vshm void *va, phys_addr_t phys,
+				       u64 size, u64 wire);
 void vmsg_window_destroy(struct vmsg_window *win);
 
 /*
