@@ -139,7 +139,6 @@ apt_fresh()
 	local stamp=${1%/*}/updated
 
 	if [ -z "${REFRESH:-}" ] && [ -n "$(find "$stamp" -mmin -720 2>/dev/null)" ] &&
-	   [ "$stamp" -nt "${1%/*}/sources.list.used" ] &&
 	   cmp -s "${1%/*}/sources.list" "${1%/*}/sources.list.used"; then
 		return 0
 	fi
