@@ -10,6 +10,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
+#include <kunit/visibility.h>
 #include "map_ops.h"
 #include "window.h"
 
@@ -119,3 +120,4 @@ const struct virtio_map_ops vmsg_map_ops = {
 	.mapping_error = vmsg_mapping_error,
 	.max_mapping_size = vmsg_max_mapping_size,
 };
+EXPORT_SYMBOL_IF_KUNIT(vmsg_map_ops);

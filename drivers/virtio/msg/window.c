@@ -497,6 +497,7 @@ int vmsg_wctx_init(struct vmsg_wctx *ctx, struct vmsg_window *win, u32 segs,
 	unsigned int tries;
 	bool blocked;
 
+	ctx->win = NULL;
 	if (!max_mapping || max_mapping > VMSG_WIN_MAX_MAPPING)
 		return -EINVAL;
 	if (len > win->total)
@@ -538,6 +539,7 @@ int vmsg_wctx_init(struct vmsg_wctx *ctx, struct vmsg_window *win, u32 segs,
 	}
 	mutex_unlock(&win->promises);
 	ctx->own.len = 0;
+	ctx->win = NULL;
 	return -ENOSPC;
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_wctx_init);
@@ -904,6 +906,10 @@ u64 vmsg_window_map(struct vmsg_wctx *ctx, struct page *page,
 	if (ctx->ops && ctx->ops->mapping)
 		ctx->ops->mapping(ctx);
 
+	/* The peer is gone; a buffer more would be one more to drain. */
+	if (READ_ONCE(ctx->condemned))
+		return VMSG_WIN_ERROR;
+
 	if (!size || size > VMSG_WIN_MAX_MAPPING || !valid_dma_direction(dir) ||
 	    dir == DMA_NONE)
 		goto refuse;
@@ -1043,6 +1049,9 @@ void vmsg_window_unmap(struct vmsg_wctx *ctx, u64 wire, size_t size,
 
 	if (!win)
 		return;
+	/* A buffer may come back before another one was added behind it. */
+	if (ctx->ops && ctx->ops->mapping)
+		ctx->ops->mapping(ctx);
 	spin_lock_irqsave(&win->lock, flags);
 	g = vmsg_lookup(win, ctx, wire, &delta);
 	if (g == VMSG_WIN_NONE || delta) {
@@ -1223,7 +1232,7 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_window_ptr);
  */
 
 /**
- * vmsg_wctx_condemn - what @ctx unmaps from now on is not used again
+ * vmsg_wctx_condemn - nothing is mapped any more, what is unmapped stays unused
  * @ctx: the context
  *
  * For a peer that is gone but whose queued writes may still land.

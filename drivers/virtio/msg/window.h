@@ -26,8 +26,8 @@ struct vmsg_wctx;
 
 /**
  * struct vmsg_wctx_ops - what the owner of a context is told
- * @mapping: a buffer is about to be mapped: every chain that was added before
- *	is published in the ring by now.  Atomic context, no lock of the window
+ * @mapping: a buffer is about to be mapped or unmapped: every chain that was
+ *	added before is published in the ring by now.  Atomic context, no lock of the window
  *	held.
  * @unmapped: a buffer whose tag was set by vmsg_window_set_tag() was unmapped.
  *	Atomic context, no lock of the window held.

@@ -5,6 +5,6 @@
 # which came after virtio_features.h.
 
 ifeq ($(wildcard $(srctree)/include/linux/virtio_features.h),)
-vmsg-map-objs := compat/map_dma.o
+vmsg-map-objs := compat/map_dma.o compat/vdev_glue.o
 subdir-ccflags-y += -include $(abspath $(src))/compat/compat.h
 endif

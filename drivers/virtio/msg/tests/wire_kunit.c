@@ -399,6 +399,7 @@ static int parse_set_status(const struct vmsg_wire *w,
 
 static int parse_get_vq(const struct vmsg_wire *w, const struct vmsg_pdu *p)
 {
+	bool enabled = w->rev >= VIRTIO_MSG_WIRE_V2;
 	struct vmsg_vq_info i;
 	int ret;
 
@@ -407,9 +408,8 @@ static int parse_get_vq(const struct vmsg_wire *w, const struct vmsg_pdu *p)
 	if (ret)
 		return untouched(&i, sizeof(i)) ? ret : -EUCLEAN;
 	if (i.index != 3 || i.max_size != 1024 || i.cur_size != 256 ||
-	    i.enabled != (w->rev >= VIRTIO_MSG_WIRE_V2) ||
-	    i.desc != VQ_DESC || i.driver != VQ_DRIVER ||
-	    i.device != VQ_DEVICE)
+	    i.enabled != enabled || i.desc != VQ_DESC ||
+	    i.driver != VQ_DRIVER || i.device != VQ_DEVICE)
 		return -EUCLEAN;
 	return 0;
 }

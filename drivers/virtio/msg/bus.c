@@ -1,0 +1,852 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * virtio-msg bus: states, bring-up, enumeration, hotplug, loss and return
+ *
+ * Everything that takes time happens in one work item per bus (bus.work), so
+ * bring-up, scans and clean-up never overlap; transports and interrupts only
+ * leave it notes (bus.events, the hotplug bitmaps).  Devices are registered
+ * and unregistered by works of their own (device.c), so that probes overlap.
+ */
+
+#include <linux/idr.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+#include <kunit/visibility.h>
+
+#include "internal.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+/* A device number space has at most this many windows of 8 devices. */
+#define VMSG_MAX_SCAN_STEPS	(VMSG_MAX_DEVS / 8)
+
+static DEFINE_IDA(vmsg_bus_ida);
+
+static const char * const vmsg_state_names[VMSG_BUS_STATES] = {
+	[VMSG_BUS_NEW] = "new",
+	[VMSG_BUS_WAITING] = "waiting",
+	[VMSG_BUS_RUNNING] = "running",
+	[VMSG_BUS_SUSPENDED] = "suspended",
+	[VMSG_BUS_LOST] = "lost",
+	[VMSG_BUS_DEAD] = "dead",
+	[VMSG_BUS_STOPPED] = "stopped",
+};
+
+/* Where each state may go. */
+static const u8 vmsg_state_moves[VMSG_BUS_STATES] = {
+	[VMSG_BUS_NEW] = BIT(VMSG_BUS_WAITING) | BIT(VMSG_BUS_STOPPED),
+	[VMSG_BUS_WAITING] = BIT(VMSG_BUS_RUNNING) | BIT(VMSG_BUS_DEAD) |
+			     BIT(VMSG_BUS_STOPPED),
+	[VMSG_BUS_RUNNING] = BIT(VMSG_BUS_SUSPENDED) | BIT(VMSG_BUS_LOST) |
+			     BIT(VMSG_BUS_DEAD) | BIT(VMSG_BUS_STOPPED),
+	[VMSG_BUS_SUSPENDED] = BIT(VMSG_BUS_RUNNING) | BIT(VMSG_BUS_LOST) |
+			       BIT(VMSG_BUS_DEAD) | BIT(VMSG_BUS_STOPPED),
+	[VMSG_BUS_LOST] = BIT(VMSG_BUS_WAITING) | BIT(VMSG_BUS_DEAD) |
+			  BIT(VMSG_BUS_STOPPED),
+	[VMSG_BUS_DEAD] = BIT(VMSG_BUS_STOPPED),
+	[VMSG_BUS_STOPPED] = 0,
+};
+
+/**
+ * vmsg_bus_state_name() - state in a word
+ * @state: the state
+ *
+ * Context: any.
+ * Return: a string constant.
+ */
+const char *vmsg_bus_state_name(enum vmsg_bus_state state)
+{
+	return state < VMSG_BUS_STATES ? vmsg_state_names[state] : "?";
+}
+EXPORT_SYMBOL_IF_KUNIT(vmsg_bus_state_name);
+
+static bool vmsg_bus_move(struct virtio_msg_bus *bus, enum vmsg_bus_state to)
+{
+	enum vmsg_bus_state from = bus->state;
+
+	lockdep_assert_held(&bus->lock);
+	if (!(vmsg_state_moves[from] & BIT(to)))
+		return false;
+	WRITE_ONCE(bus->state, to);
+	trace_vmsg_bus_state(bus, from, to);
+	return true;
+}
+
+/**
+ * vmsg_bus_set_state() - move a bus to another state
+ * @bus: the bus
+ * @to: where to
+ *
+ * Context: any.
+ * Return: true if the table of moves allows it from the present state; else
+ * nothing has changed.
+ */
+bool vmsg_bus_set_state(struct virtio_msg_bus *bus, enum vmsg_bus_state to)
+{
+	unsigned long flags;
+	bool ok;
+
+	spin_lock_irqsave(&bus->lock, flags);
+	ok = vmsg_bus_move(bus, to);
+	spin_unlock_irqrestore(&bus->lock, flags);
+	return ok;
+}
+EXPORT_SYMBOL_IF_KUNIT(vmsg_bus_set_state);
+
+/**
+ * vmsg_bus_queue() - leave the bus work a note
+ * @bus: the bus
+ * @event: VMSG_EV_*
+ *
+ * Context: any.
+ */
+void vmsg_bus_queue(struct virtio_msg_bus *bus, unsigned int event)
+{
+	set_bit(event, &bus->events);
+	/* Pairs with the flag's setting before cancel_work_sync(). */
+	if (!READ_ONCE(bus->stopping))
+		queue_work(bus->probing, &bus->work);
+}
+
+/*
+ * Enumeration: GET_DEVICES in windows as wide as a message allows, over all
+ * device numbers; see wire.rst, "Bus messages".
+ */
+static int vmsg_bus_scan_window(struct virtio_msg_bus *bus, u16 offset,
+				u16 *next, unsigned long *found)
+{
+	struct vmsg_xfer *x = vmsg_xfer_alloc(bus, GFP_KERNEL);
+	const u8 *bitmap;
+	unsigned int count;
+	int i, n, ret;
+
+	if (!x)
+		return -ENOTCONN;
+	count = 8 * vmsg_wire_devices_chunk(x->wire, x->cap);
+	count = min3(count, (unsigned int)VMSG_MAX_DEVS - offset, 65528U);
+	ret = vmsg_xfer_call(x, vmsg_req_get_devices(x->wire, x->req, x->cap,
+						     offset, count));
+	if (!ret) {
+		n = vmsg_get_devices(x->wire, &x->pdu, offset, next, &bitmap);
+		for (i = 0; i < n; i++) {
+			if (offset + i >= VMSG_MAX_DEVS)
+				break;
+			if (bitmap[i / 8] & BIT(i % 8))
+				__set_bit(offset + i, found);
+		}
+		ret = min(n, 0);
+	}
+	vmsg_xfer_put(x);
+	return ret;
+}
+
+static int vmsg_bus_scan(struct virtio_msg_bus *bus)
+{
+	unsigned long *found = bitmap_zalloc(VMSG_MAX_DEVS, GFP_KERNEL);
+	unsigned int steps = 0, num, devices = 0;
+	struct vmsg_slot *slot;
+	unsigned long index;
+	u16 offset = 0;
+	int ret;
+
+	if (!found)
+		return -ENOMEM;
+	do {
+		ret = vmsg_bus_scan_window(bus, offset, &offset, found);
+	} while (!ret && offset && ++steps < VMSG_MAX_SCAN_STEPS);
+	if (ret) {
+		if (ret != -ENOTCONN)
+			dev_err(&bus->ctx.dev, "GET_DEVICES failed: %d\n", ret);
+		/* What was found stands; nothing is taken for removed. */
+	} else {
+		xa_for_each(&bus->slots, index, slot)
+			if (!test_bit(slot->num, found))
+				vmsg_slot_want(slot, false, false);
+	}
+	for_each_set_bit(num, found, VMSG_MAX_DEVS) {
+		slot = vmsg_slot_get(bus, num);
+		if (IS_ERR(slot)) {
+			dev_err(&bus->ctx.dev,
+				"more than %u devices: the rest is ignored\n",
+				vmsg_max_devices);
+			break;
+		}
+		vmsg_slot_want(slot, true, false);
+		devices++;
+	}
+	dev_dbg(&bus->ctx.dev, "%u devices\n", devices);
+	bitmap_free(found);
+	return ret;
+}
+
+/* Same memory as before?  Then what the window holds may stay. */
+static bool vmsg_window_same(const struct virtio_msg_window *a,
+			     const struct virtio_msg_window *b)
+{
+	return a->va == b->va && a->phys == b->phys && a->size == b->size &&
+	       a->wire == b->wire;
+}
+
+/* No device is registered here. */
+static int vmsg_bus_set_window(struct virtio_msg_bus *bus,
+			       const struct virtio_msg_window *w)
+{
+	if (bus->win && vmsg_window_same(w, &bus->last_win)) {
+		/* The new peer is confirmed: the old one cannot write any more. */
+		vmsg_window_absolve(bus->win);
+		return 0;
+	}
+	if (bus->win) {
+		bus->ctx.win = NULL;
+		vmsg_window_destroy(bus->win);
+		bus->win = NULL;
+	}
+	if (!w->size) {
+		if (bus->desc->flags & VIRTIO_MSG_T_NEEDS_WINDOW) {
+			dev_err(&bus->ctx.dev, "the peer offers no window\n");
+			return -ENXIO;
+		}
+		return 0;
+	}
+	bus->win = vmsg_window_create((void __vshm __force *)w->va, w->phys,
+				      w->size, w->wire);
+	if (IS_ERR(bus->win)) {
+		int ret = PTR_ERR(bus->win);
+
+		bus->win = NULL;
+		dev_err(&bus->ctx.dev,
+			"a window of %llu bytes is of no use: %d\n", w->size,
+			ret);
+		return ret;
+	}
+	bus->last_win = *w;
+	bus->ctx.win = bus->win;
+	bus->ctx.max_mapping = vmsg_window_default_mapping(bus->win);
+	return vmsg_glue_init_bus(bus);
+}
+
+static void vmsg_bus_bring_up(struct virtio_msg_bus *bus)
+{
+	const struct vmsg_wire *wire;
+	struct virtio_msg_link link;
+	bool up;
+	int ret;
+
+	spin_lock_irq(&bus->lock);
+	link = bus->next_link;
+	spin_unlock_irq(&bus->lock);
+
+	wire = vmsg_wire_by_rev(link.wire);
+	ret = wire ? vmsg_bus_set_window(bus, &link.window) : -EPROTO;
+	if (!ret) {
+		/*
+		 * Messages flow from the moment the state says so.  A peer that
+		 * was lost meanwhile has left VMSG_EV_LOST.
+		 */
+		spin_lock_irq(&bus->lock);
+		up = bus->link_valid && vmsg_bus_move(bus, VMSG_BUS_RUNNING);
+		if (up)
+			bus->link = link;
+		spin_unlock_irq(&bus->lock);
+		if (!up)
+			return;
+		ret = vmsg_engine_open(bus, wire, link.max_msg_size);
+	}
+	if (ret) {
+		dev_err(&bus->ctx.dev, "cannot use this link: %d\n", ret);
+		vmsg_bus_dead(bus, "link of no use");
+		return;
+	}
+	dev_info(&bus->ctx.dev, "%s, wire %s, messages of %u bytes\n",
+		 bus->desc->name, wire->name, link.max_msg_size);
+	/* Lost between the two steps above: the engine was opened too late. */
+	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING) {
+		vmsg_engine_close(bus, -ENOTCONN);
+		return;
+	}
+	vmsg_bus_scan(bus);
+}
+
+/* Devices first, then what the transport keeps for them. */
+static void vmsg_bus_clean_up(struct virtio_msg_bus *bus)
+{
+	struct vmsg_slot *slot;
+	unsigned long index;
+
+	vmsg_devices_fail(bus, true);
+	xa_for_each(&bus->slots, index, slot)
+		vmsg_slot_want(slot, false, false);
+	vmsg_slots_flush(bus);
+	bitmap_zero(bus->hot_ready, VMSG_MAX_DEVS);
+	bitmap_zero(bus->hot_removed, VMSG_MAX_DEVS);
+	vmsg_bus_set_state(bus, VMSG_BUS_WAITING);
+	if (READ_ONCE(bus->state) == VMSG_BUS_WAITING && bus->desc->ops->lost)
+		bus->desc->ops->lost(bus);
+}
+
+static void vmsg_bus_hotplug(struct virtio_msg_bus *bus)
+{
+	struct vmsg_slot *slot;
+	unsigned int num;
+
+	/* Removed before ready: the later event of a pair clears the earlier. */
+	for_each_set_bit(num, bus->hot_removed, VMSG_MAX_DEVS) {
+		if (!test_and_clear_bit(num, bus->hot_removed))
+			continue;
+		slot = xa_load(&bus->slots, num);
+		if (slot)
+			vmsg_slot_want(slot, false, true);
+		cond_resched();
+	}
+	/* A driver may be waiting for the device in its probe function. */
+	vmsg_devices_fail(bus, false);
+	for_each_set_bit(num, bus->hot_ready, VMSG_MAX_DEVS) {
+		if (!test_and_clear_bit(num, bus->hot_ready))
+			continue;
+		slot = vmsg_slot_get(bus, num);
+		if (!IS_ERR(slot))
+			vmsg_slot_want(slot, true, false);
+		cond_resched();
+	}
+}
+
+static void vmsg_bus_work(struct work_struct *work)
+{
+	struct virtio_msg_bus *bus = container_of(work, struct virtio_msg_bus, work);
+
+	if (READ_ONCE(bus->frozen))
+		return;
+	if (test_and_clear_bit(VMSG_EV_LOST, &bus->events))
+		vmsg_bus_clean_up(bus);
+	if (READ_ONCE(bus->state) == VMSG_BUS_WAITING &&
+	    test_and_clear_bit(VMSG_EV_UP, &bus->events))
+		vmsg_bus_bring_up(bus);
+	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING)
+		return;
+	if (test_and_clear_bit(VMSG_EV_HOTPLUG, &bus->events))
+		vmsg_bus_hotplug(bus);
+	if (test_and_clear_bit(VMSG_EV_SCAN, &bus->events))
+		vmsg_bus_scan(bus);
+}
+
+/**
+ * vmsg_bus_dead() - give a bus up until its transport is bound anew
+ * @bus: the bus
+ * @why: for the log
+ *
+ * Context: any.
+ */
+void vmsg_bus_dead(struct virtio_msg_bus *bus, const char *why)
+{
+	if (!vmsg_bus_set_state(bus, VMSG_BUS_DEAD))
+		return;
+	dev_err(&bus->ctx.dev, "dead: %s; bind the transport anew\n", why);
+	vmsg_count(bus, VMSG_C_PEER_LOST);
+	vmsg_engine_close(bus, -ENOTCONN);
+	vmsg_bus_queue(bus, VMSG_EV_LOST);
+}
+
+/**
+ * vmsg_bus_ping() - ask the peer for a sign of life
+ * @bus: the bus
+ * @ns: round trip time, nanoseconds
+ *
+ * Context: may sleep.
+ * Return: 0, or as vmsg_xfer_call(), or -EBADMSG for a wrong echo.
+ */
+int vmsg_bus_ping(struct virtio_msg_bus *bus, u64 *ns)
+{
+	struct vmsg_xfer *x = vmsg_xfer_alloc(bus, GFP_KERNEL);
+	u32 data = get_random_u32(), echo;
+	u64 start = ktime_get_ns();
+	int ret;
+
+	if (!x)
+		return -ENOTCONN;
+	ret = vmsg_xfer_call(x, vmsg_req_ping(x->wire, x->req, x->cap, data));
+	if (!ret)
+		ret = vmsg_get_ping(x->wire, &x->pdu, &echo);
+	if (!ret && echo != data)
+		ret = -EBADMSG;
+	*ns = ktime_get_ns() - start;
+	vmsg_xfer_put(x);
+	return ret;
+}
+EXPORT_SYMBOL_IF_KUNIT(vmsg_bus_ping);
+
+/* What a transport calls. */
+
+static void vmsg_bus_event_device(struct virtio_msg_bus *bus,
+				  const struct vmsg_pdu *pdu)
+{
+	u16 dev, state;
+
+	if (vmsg_get_event_device(bus->engine.wire, pdu, &dev, &state)) {
+		vmsg_count(bus, VMSG_C_RX_MALFORMED);
+		return;
+	}
+	switch (state) {
+	case VIRTIO_MSG_DEVICE_READY:
+		set_bit(dev, bus->hot_ready);
+		break;
+	case VIRTIO_MSG_DEVICE_REMOVED:
+		clear_bit(dev, bus->hot_ready);
+		set_bit(dev, bus->hot_removed);
+		break;
+	default:
+		vmsg_count(bus, VMSG_C_RX_MALFORMED);
+		return;
+	}
+	vmsg_bus_queue(bus, VMSG_EV_HOTPLUG);
+}
+
+static void vmsg_bus_event(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu)
+{
+	vmsg_count(bus, VMSG_C_RX_EVENT);
+	if (pdu->hdr.type & VIRTIO_MSG_TYPE_BUS) {
+		if (pdu->hdr.msg_id == VIRTIO_MSG_BUS_EVENT_DEVICE)
+			vmsg_bus_event_device(bus, pdu);
+		else
+			vmsg_count(bus, VMSG_C_RX_UNEXPECTED);
+		return;
+	}
+	switch (pdu->hdr.msg_id) {
+	case VIRTIO_MSG_EVENT_USED:
+		vmsg_device_event_used(bus, pdu);
+		break;
+	case VIRTIO_MSG_EVENT_CONFIG:
+		vmsg_device_event_config(bus, pdu);
+		break;
+	default:
+		vmsg_count(bus, VMSG_C_RX_UNEXPECTED);
+	}
+}
+
+static bool vmsg_is_event(u8 msg_id)
+{
+	return (msg_id >= VIRTIO_MSG_EVENT_BASE &&
+		msg_id < VIRTIO_MSG_IMPL_REQUEST_BASE) ||
+	       msg_id >= VIRTIO_MSG_IMPL_EVENT_BASE;
+}
+
+/**
+ * virtio_msg_rx() - one frame has come
+ * @bus: the bus
+ * @frame: the frame, in memory that the peer cannot write: the transport has
+ *	copied it.  Not used after the return.
+ * @len: its length, padding included, bytes
+ *
+ * Whatever the frame holds, at worst it is counted and dropped.  See wire.rst,
+ * "Headers".
+ *
+ * Context: any.
+ */
+void virtio_msg_rx(struct virtio_msg_bus *bus, const void *frame, size_t len)
+{
+	const struct vmsg_wire *wire;
+	struct vmsg_pdu pdu;
+	u32 data;
+
+	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING &&
+	    READ_ONCE(bus->state) != VMSG_BUS_SUSPENDED) {
+		vmsg_count(bus, VMSG_C_RX_UNEXPECTED);
+		return;
+	}
+	wire = READ_ONCE(bus->engine.wire);
+	if (!wire || vmsg_pdu_get(wire, frame, len, &pdu)) {
+		vmsg_count(bus, VMSG_C_RX_MALFORMED);
+		return;
+	}
+	trace_vmsg_rx(bus, &pdu.hdr, 0);
+
+	if (pdu.hdr.type & VIRTIO_MSG_TYPE_RESPONSE) {
+		vmsg_engine_response(bus, &pdu, frame);
+	} else if (vmsg_is_event(pdu.hdr.msg_id)) {
+		vmsg_bus_event(bus, &pdu);
+	} else if ((pdu.hdr.type & VIRTIO_MSG_TYPE_BUS) &&
+		   pdu.hdr.msg_id == VIRTIO_MSG_BUS_PING &&
+		   !vmsg_get_ping(wire, &pdu, &data)) {
+		vmsg_count(bus, VMSG_C_RX_REQUEST);
+		vmsg_engine_pong(bus, pdu.hdr.xid, data);
+	} else {
+		vmsg_count(bus, VMSG_C_RX_UNEXPECTED);
+	}
+}
+EXPORT_SYMBOL_GPL(virtio_msg_rx);
+
+/**
+ * virtio_msg_tx_space() - a transport that was full has room again
+ * @bus: the bus
+ *
+ * Context: any.  Calls without need are harmless.
+ */
+void virtio_msg_tx_space(struct virtio_msg_bus *bus)
+{
+	vmsg_engine_space(bus);
+}
+EXPORT_SYMBOL_GPL(virtio_msg_tx_space);
+
+/**
+ * virtio_msg_peer_up() - the link is up
+ * @bus: the bus, registered
+ * @link: what the bring-up has settled; copied
+ *
+ * Enumeration begins, in the background, once the devices of the previous peer
+ * are gone.  The transport must be able to send and receive already.
+ *
+ * Context: any.
+ */
+void virtio_msg_peer_up(struct virtio_msg_bus *bus,
+			const struct virtio_msg_link *link)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&bus->lock, flags);
+	bus->next_link = *link;
+	bus->link_valid = true;
+	spin_unlock_irqrestore(&bus->lock, flags);
+	vmsg_bus_queue(bus, VMSG_EV_UP);
+}
+EXPORT_SYMBOL_GPL(virtio_msg_peer_up);
+
+/**
+ * virtio_msg_peer_lost() - the peer is gone
+ * @bus: the bus
+ * @why: a string for the log
+ *
+ * Every transaction ends now with -ENOTCONN.  In the background the devices'
+ * queued work is drained and they are removed; then ops->lost() is called.
+ *
+ * Context: any.
+ */
+void virtio_msg_peer_lost(struct virtio_msg_bus *bus, const char *why)
+{
+	unsigned long flags;
+	bool lost;
+
+	clear_bit(VMSG_EV_UP, &bus->events);
+	spin_lock_irqsave(&bus->lock, flags);
+	bus->link_valid = false;
+	lost = vmsg_bus_move(bus, VMSG_BUS_LOST);
+	spin_unlock_irqrestore(&bus->lock, flags);
+	if (lost) {
+		vmsg_count(bus, VMSG_C_PEER_LOST);
+		dev_warn(&bus->ctx.dev, "peer lost: %s\n", why);
+		vmsg_engine_close(bus, -ENOTCONN);
+	} else if (READ_ONCE(bus->state) != VMSG_BUS_WAITING) {
+		return;
+	}
+	vmsg_bus_queue(bus, VMSG_EV_LOST);
+}
+EXPORT_SYMBOL_GPL(virtio_msg_peer_lost);
+
+/**
+ * virtio_msg_rescan() - ask the peer again which devices it has
+ * @bus: the bus
+ *
+ * Context: any; the scan runs in the background.
+ */
+void virtio_msg_rescan(struct virtio_msg_bus *bus)
+{
+	vmsg_bus_queue(bus, VMSG_EV_SCAN);
+}
+EXPORT_SYMBOL_GPL(virtio_msg_rescan);
+
+/**
+ * virtio_msg_bus_priv() - what the transport gave to virtio_msg_bus_alloc()
+ * @bus: the bus
+ *
+ * Context: any.
+ * Return: the pointer.
+ */
+void *virtio_msg_bus_priv(struct virtio_msg_bus *bus)
+{
+	return bus->priv;
+}
+EXPORT_SYMBOL_GPL(virtio_msg_bus_priv);
+
+/**
+ * virtio_msg_bus_dev() - the device that stands for a bus
+ * @bus: the bus
+ *
+ * Context: any.
+ * Return: the device, for log lines and sysfs; no reference is taken.
+ */
+struct device *virtio_msg_bus_dev(struct virtio_msg_bus *bus)
+{
+	return &bus->ctx.dev;
+}
+EXPORT_SYMBOL_GPL(virtio_msg_bus_dev);
+
+/**
+ * virtio_msg_wire_name() - a wire revision in a word
+ * @wire: VIRTIO_MSG_WIRE_*
+ *
+ * Context: any.
+ * Return: a string constant.
+ */
+const char *virtio_msg_wire_name(unsigned int wire)
+{
+	const struct vmsg_wire *w = vmsg_wire_by_rev(wire);
+
+	return w ? w->name : "?";
+}
+EXPORT_SYMBOL_GPL(virtio_msg_wire_name);
+
+/**
+ * virtio_msg_wire_mask() - parse a list of wire revisions
+ * @names: names with commas between, e.g. "xid32,v2"
+ * @mask: receives BIT(VIRTIO_MSG_WIRE_*) of each
+ *
+ * Context: any.
+ * Return: 0 or -EINVAL for an unknown name or an empty list.
+ */
+int virtio_msg_wire_mask(const char *names, u32 *mask)
+{
+	const struct vmsg_wire *w;
+	char name[8];
+	size_t len;
+	u32 m = 0;
+
+	while (*names) {
+		len = strcspn(names, ",");
+		if (!len || len >= sizeof(name))
+			return -EINVAL;
+		memcpy(name, names, len);
+		name[len] = 0;
+		w = vmsg_wire_by_name(name);
+		if (!w)
+			return -EINVAL;
+		m |= BIT(w->rev);
+		names += len;
+		names += *names == ',';
+	}
+	if (!m)
+		return -EINVAL;
+	*mask = m;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(virtio_msg_wire_mask);
+
+/* Life of a bus. */
+
+static void vmsg_bus_release(struct device *dev)
+{
+	struct virtio_msg_bus *bus = container_of(dev, struct virtio_msg_bus,
+						  ctx.dev);
+
+	vmsg_engine_exit(bus);
+	if (bus->probing)
+		destroy_workqueue(bus->probing);
+	if (bus->win)
+		vmsg_window_destroy(bus->win);
+	xa_destroy(&bus->slots);
+	bitmap_free(bus->hot_ready);
+	bitmap_free(bus->hot_removed);
+	ida_free(&vmsg_bus_ida, bus->id);
+	kfree(bus);
+	/* The code of this function was pinned since virtio_msg_bus_alloc(). */
+	module_put(THIS_MODULE);
+}
+
+/**
+ * virtio_msg_bus_alloc() - make a bus
+ * @parent: the transport's device
+ * @desc: the transport, constant data
+ * @priv: the transport's own, see virtio_msg_bus_priv()
+ *
+ * Context: may sleep.
+ * Return: the bus with one reference, or ERR_PTR(-ENOMEM).
+ */
+struct virtio_msg_bus *
+virtio_msg_bus_alloc(struct device *parent,
+		     const struct virtio_msg_transport_desc *desc, void *priv)
+{
+	struct virtio_msg_bus *bus;
+	int id;
+
+	bus = kzalloc(sizeof(*bus), GFP_KERNEL);
+	if (!bus)
+		return ERR_PTR(-ENOMEM);
+	id = ida_alloc(&vmsg_bus_ida, GFP_KERNEL);
+	if (id < 0) {
+		kfree(bus);
+		return ERR_PTR(id);
+	}
+	bus->id = id;
+	bus->desc = desc;
+	bus->priv = priv;
+	spin_lock_init(&bus->lock);
+	xa_init(&bus->slots);
+	INIT_WORK(&bus->work, vmsg_bus_work);
+	vmsg_slot_init_bus(bus);
+	vmsg_engine_init(bus);
+
+	__module_get(THIS_MODULE);
+	device_initialize(&bus->ctx.dev);
+	bus->ctx.dev.parent = parent;
+	bus->ctx.dev.release = vmsg_bus_release;
+	bus->ctx.dev.groups = vmsg_bus_groups;
+	/* From here on everything is freed by the release function. */
+	bus->hot_ready = bitmap_zalloc(VMSG_MAX_DEVS, GFP_KERNEL);
+	bus->hot_removed = bitmap_zalloc(VMSG_MAX_DEVS, GFP_KERNEL);
+	bus->probing = alloc_workqueue("vmsg%d", WQ_UNBOUND, 0, id);
+	if (!bus->hot_ready || !bus->hot_removed || !bus->probing ||
+	    dev_set_name(&bus->ctx.dev, "virtio-msg%d", id)) {
+		put_device(&bus->ctx.dev);
+		return ERR_PTR(-ENOMEM);
+	}
+	return bus;
+}
+EXPORT_SYMBOL_GPL(virtio_msg_bus_alloc);
+
+/**
+ * virtio_msg_bus_put() - drop the reference of virtio_msg_bus_alloc()
+ * @bus: the bus, not registered or unregistered
+ *
+ * Context: may sleep.
+ */
+void virtio_msg_bus_put(struct virtio_msg_bus *bus)
+{
+	put_device(&bus->ctx.dev);
+}
+EXPORT_SYMBOL_GPL(virtio_msg_bus_put);
+
+/**
+ * virtio_msg_bus_register() - start a bus
+ * @bus: the bus
+ *
+ * Calls ops->start(); devices appear once virtio_msg_peer_up() was called.
+ *
+ * Context: may sleep.
+ * Return: 0 or a negative errno; on failure the reference is still the
+ * caller's.
+ */
+int virtio_msg_bus_register(struct virtio_msg_bus *bus)
+{
+	int ret;
+
+	if (!try_module_get(bus->desc->owner))
+		return -ENODEV;
+	ret = device_add(&bus->ctx.dev);
+	if (ret)
+		goto err_module;
+	vmsg_debugfs_add(bus);
+	vmsg_bus_set_state(bus, VMSG_BUS_WAITING);
+	ret = bus->desc->ops->start(bus);
+	if (ret)
+		goto err_device;
+	return 0;
+
+err_device:
+	WRITE_ONCE(bus->stopping, true);
+	cancel_work_sync(&bus->work);
+	vmsg_bus_set_state(bus, VMSG_BUS_STOPPED);
+	vmsg_debugfs_remove(bus);
+	device_del(&bus->ctx.dev);
+err_module:
+	module_put(bus->desc->owner);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(virtio_msg_bus_register);
+
+/**
+ * virtio_msg_bus_suspend() - freeze the devices of a bus
+ * @bus: the bus
+ *
+ * For the transport's dev_pm_ops.  Drivers delete their queues; the link stays
+ * as it is, unless ops->suspend() does more.
+ *
+ * Context: may sleep.
+ * Return: 0, or the errno of the driver that could not be frozen; the others
+ * are thawed again then.
+ */
+int virtio_msg_bus_suspend(struct virtio_msg_bus *bus)
+{
+	int ret;
+
+	/* Scans and hotplug wait; a probe that is under way comes to its end. */
+	WRITE_ONCE(bus->frozen, true);
+	flush_work(&bus->work);
+	vmsg_slots_flush(bus);
+	ret = vmsg_devices_freeze(bus);
+	if (!ret && bus->desc->ops->suspend)
+		ret = bus->desc->ops->suspend(bus);
+	if (ret) {
+		vmsg_devices_thaw(bus);
+		WRITE_ONCE(bus->frozen, false);
+		queue_work(bus->probing, &bus->work);
+		return ret;
+	}
+	vmsg_bus_set_state(bus, VMSG_BUS_SUSPENDED);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(virtio_msg_bus_suspend);
+
+/**
+ * virtio_msg_bus_resume() - thaw the devices of a bus
+ * @bus: the bus
+ *
+ * A peer that was lost while the system slept is dealt with as usual.
+ *
+ * Context: may sleep.
+ * Return: 0, or the errno of ops->resume().
+ */
+int virtio_msg_bus_resume(struct virtio_msg_bus *bus)
+{
+	int ret = 0;
+
+	vmsg_bus_set_state(bus, VMSG_BUS_RUNNING);
+	if (bus->desc->ops->resume)
+		ret = bus->desc->ops->resume(bus);
+	vmsg_devices_thaw(bus);
+	WRITE_ONCE(bus->frozen, false);
+	queue_work(bus->probing, &bus->work);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(virtio_msg_bus_resume);
+
+/**
+ * virtio_msg_bus_unregister() - end a bus
+ * @bus: the bus, registered
+ *
+ * While the peer is alive its devices are reset by their drivers as usual;
+ * else they are drained.  Then ops->stop() is called.  The caller's reference
+ * stays.
+ *
+ * Context: may sleep; not from a callback of this bus.
+ */
+void virtio_msg_bus_unregister(struct virtio_msg_bus *bus)
+{
+	struct vmsg_slot *slot;
+	unsigned long index;
+
+	/* No new notes; then what was noted is done or dropped. */
+	WRITE_ONCE(bus->stopping, true);
+	cancel_work_sync(&bus->work);
+
+	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING)
+		vmsg_devices_fail(bus, true);
+	xa_for_each(&bus->slots, index, slot)
+		vmsg_slot_want(slot, false, false);
+	/*
+	 * The peer may be lost while the devices go, and a driver may wait for
+	 * its answer: the works end all the same, because vmsg_slots_flush()
+	 * drains what has lost its peer.
+	 */
+	vmsg_slots_flush(bus);
+	vmsg_bus_set_state(bus, VMSG_BUS_STOPPED);
+	vmsg_engine_close(bus, -ESHUTDOWN);
+	bus->desc->ops->stop(bus);
+	vmsg_slots_free(bus);
+	cancel_delayed_work_sync(&bus->engine.reaper);
+	cancel_work_sync(&bus->engine.pump_work);
+	vmsg_debugfs_remove(bus);
+	device_del(&bus->ctx.dev);
+	module_put(bus->desc->owner);
+}
+EXPORT_SYMBOL_GPL(virtio_msg_bus_unregister);

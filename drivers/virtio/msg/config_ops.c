@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * virtio-msg: status, features and configuration over transactions
+ *
+ * The virtio core calls these in process context (struct virtio_config_ops
+ * says which), so each is a transaction and waits for its answer.
+ *
+ * Configuration is read as a whole, under the generation rule, into a snapshot
+ * per device; drivers are served from it until an event or a write of theirs
+ * makes it stale.  So a driver that asks for one field at a time costs one
+ * message, and one that reads until the generation stands still gets there
+ * even if the device never stops changing it.
+ */
+
+#include <linux/delay.h>
+#include <linux/slab.h>
+#include <linux/virtio_ring.h>
+
+#include "internal.h"
+
+/* How often a read that was torn, or a write that was rejected, is repeated. */
+#define VMSG_CONFIG_TRIES	8
+
+/* How long a device may take to report status 0 after a reset.  Milliseconds. */
+#define VMSG_RESET_MS		5000
+
+/* Bits that the ring code does not know but this transport supports. */
+#define VMSG_TRANSPORT_FEATURES	BIT_ULL(VIRTIO_F_RING_RESET)
+
+/*
+ * One pass over the configuration.  -EAGAIN: the generation moved on the way.
+ */
+static int vmsg_config_read_once(struct vmsg_device *vd, u8 *buf, u32 len, u32 *gen)
+{
+	u32 off = 0, n, g, first = 0;
+	struct vmsg_xfer *x;
+	int ret = 0;
+
+	while (off < len && !ret) {
+		x = vmsg_device_xfer(vd);
+		if (!x)
+			return -ENOTCONN;
+		n = min(len - off, vmsg_wire_config_chunk(x->wire, x->cap));
+		ret = vmsg_xfer_call(x, vmsg_req_get_config(x->wire, x->req,
+							    x->cap, vd->num,
+							    off, n));
+		if (!ret)
+			ret = vmsg_get_config(x->wire, &x->pdu, off, n, buf + off, &g);
+		vmsg_xfer_put(x);
+		if (ret)
+			break;
+		if (!off)
+			first = g;
+		else if (g != first)
+			ret = -EAGAIN;
+		off += n;
+	}
+	*gen = first;
+	return ret;
+}
+
+/* Make the snapshot valid.  The caller holds cfg_lock. */
+static int vmsg_config_refresh(struct vmsg_device *vd)
+{
+	unsigned int tries = 0;
+	u32 gen = 0;
+	int ret;
+
+	lockdep_assert_held(&vd->cfg_lock);
+	if (!vd->cfg) {
+		vd->cfg_len = min_t(u32, vd->info.config_size, VMSG_MAX_CONFIG);
+		vd->cfg = kzalloc(max(vd->cfg_len, 1U), GFP_KERNEL);
+		if (!vd->cfg)
+			return -ENOMEM;
+	}
+	if (!atomic_xchg(&vd->cfg_stale, 0) && vd->cfg_valid)
+		return 0;
+	do {
+		ret = vmsg_config_read_once(vd, vd->cfg, vd->cfg_len, &gen);
+		if (ret == -EAGAIN)
+			vmsg_count(vd->bus, VMSG_C_CONFIG_RETRY);
+	} while (ret == -EAGAIN && ++tries < VMSG_CONFIG_TRIES);
+	vd->cfg_valid = !ret;
+	if (!ret)
+		vd->cfg_gen = gen;
+	return ret;
+}
+
+static void vmsg_config_failed(struct vmsg_device *vd, int ret)
+{
+	if (ret == -ENOTCONN)
+		return;
+	dev_err(&vd->vdev.dev, "configuration unreadable: %d\n", ret);
+	vmsg_device_broken(vd, "its configuration cannot be read");
+}
+
+/**
+ * vmsg_config_invalidate() - the device has a newer configuration
+ * @vd: the device
+ *
+ * Context: any.
+ */
+void vmsg_config_invalidate(struct vmsg_device *vd)
+{
+	atomic_set(&vd->cfg_stale, 1);
+}
+
+/**
+ * vmsg_config_get() - virtio_config_ops.get
+ * @vdev: the device
+ * @offset: first byte
+ * @buf: receives the bytes; all zero if they cannot be read
+ * @len: how many
+ *
+ * Never returns bytes of two generations.
+ *
+ * Context: may sleep.
+ */
+void vmsg_config_get(struct virtio_device *vdev, unsigned int offset, void *buf,
+		     unsigned int len)
+{
+	struct vmsg_device *vd = to_vmsg_device(vdev);
+	int ret;
+
+	memset(buf, 0, len);
+	mutex_lock(&vd->cfg_lock);
+	ret = vmsg_config_refresh(vd);
+	if (!ret) {
+		if (offset <= vd->cfg_len && len <= vd->cfg_len - offset)
+			memcpy(buf, vd->cfg + offset, len);
+		else
+			dev_err_ratelimited(&vdev->dev,
+					    "no configuration at %u+%u: the device has %u bytes\n",
+					    offset, len, vd->cfg_len);
+	}
+	mutex_unlock(&vd->cfg_lock);
+	if (ret)
+		vmsg_config_failed(vd, ret);
+}
+
+static int vmsg_config_write(struct vmsg_device *vd, u32 off, const u8 *buf, u32 len)
+{
+	struct vmsg_xfer *x = vmsg_device_xfer(vd);
+	u32 gen;
+	int ret;
+
+	if (!x)
+		return -ENOTCONN;
+	ret = vmsg_xfer_call(x, vmsg_req_set_config(x->wire, x->req, x->cap,
+						    vd->num, vd->cfg_gen, off,
+						    buf, len));
+	if (!ret)
+		ret = vmsg_get_set_config(x->wire, &x->pdu, off, len, &gen);
+	vmsg_xfer_put(x);
+	return ret;
+}
+
+/**
+ * vmsg_config_set() - virtio_config_ops.set
+ * @vdev: the device
+ * @offset: first byte
+ * @buf: the bytes
+ * @len: how many
+ *
+ * A write that the device rejects, because its configuration moved, is
+ * repeated with the new generation.
+ *
+ * Context: may sleep.
+ */
+void vmsg_config_set(struct virtio_device *vdev, unsigned int offset,
+		     const void *buf, unsigned int len)
+{
+	struct vmsg_device *vd = to_vmsg_device(vdev);
+	unsigned int done = 0, n, tries = 0, chunk;
+	struct vmsg_xfer *probe;
+	int ret = 0;
+
+	probe = vmsg_device_xfer(vd);
+	if (!probe)
+		return;
+	chunk = vmsg_wire_config_chunk(probe->wire, probe->cap);
+	vmsg_xfer_put(probe);
+
+	mutex_lock(&vd->cfg_lock);
+	while (done < len) {
+		/* Whose generation would we name else? */
+		ret = vmsg_config_refresh(vd);
+		if (ret)
+			break;
+		n = min(len - done, chunk);
+		ret = vmsg_config_write(vd, offset + done, buf + done, n);
+		/* Written or rejected, what we know is old now. */
+		vmsg_config_invalidate(vd);
+		if (ret == -EAGAIN && ++tries < VMSG_CONFIG_TRIES) {
+			vmsg_count(vd->bus, VMSG_C_CONFIG_RETRY);
+			continue;
+		}
+		if (ret)
+			break;
+		done += n;
+	}
+	mutex_unlock(&vd->cfg_lock);
+	if (ret && ret != -ENOTCONN)
+		dev_err(&vdev->dev, "configuration at %u not written: %d\n",
+			offset + done, ret);
+}
+
+/**
+ * vmsg_config_generation() - virtio_config_ops.generation
+ * @vdev: the device
+ *
+ * Context: may sleep.
+ * Return: the newest generation that is known.
+ */
+u32 vmsg_config_generation(struct virtio_device *vdev)
+{
+	struct vmsg_device *vd = to_vmsg_device(vdev);
+	int ret;
+	u32 gen;
+
+	mutex_lock(&vd->cfg_lock);
+	ret = vmsg_config_refresh(vd);
+	gen = vd->cfg_gen;
+	mutex_unlock(&vd->cfg_lock);
+	if (ret)
+		vmsg_config_failed(vd, ret);
+	return gen;
+}
+
+/* Status */
+
+static int vmsg_write_status(struct vmsg_device *vd, u32 status, u32 *now)
+{
+	struct vmsg_xfer *x = vmsg_device_xfer(vd);
+	int ret;
+
+	if (!x)
+		return -ENOTCONN;
+	ret = vmsg_xfer_call(x, vmsg_req_set_status(x->wire, x->req, x->cap,
+						    vd->num, status));
+	if (!ret)
+		ret = vmsg_get_status(x->wire, &x->pdu, now);
+	vmsg_xfer_put(x);
+	return ret;
+}
+
+static int vmsg_read_status(struct vmsg_device *vd, u32 *now)
+{
+	struct vmsg_xfer *x = vmsg_device_xfer(vd);
+	int ret;
+
+	if (!x)
+		return -ENOTCONN;
+	ret = vmsg_xfer_call(x, vmsg_req_get_status(x->wire, x->req, x->cap,
+						    vd->num));
+	if (!ret)
+		ret = vmsg_get_status(x->wire, &x->pdu, now);
+	vmsg_xfer_put(x);
+	return ret;
+}
+
+/**
+ * vmsg_get_status_op() - virtio_config_ops.get_status
+ * @vdev: the device
+ *
+ * Every SET_DEVICE_STATUS is answered with the resulting status, so there is
+ * nothing to ask for.
+ *
+ * Context: any.
+ * Return: the status as the device last reported it.
+ */
+u8 vmsg_get_status_op(struct virtio_device *vdev)
+{
+	return READ_ONCE(to_vmsg_device(vdev)->status);
+}
+
+/**
+ * vmsg_set_status_op() - virtio_config_ops.set_status
+ * @vdev: the device
+ * @status: the new status, not 0
+ *
+ * A device that does not answer keeps the status it had, which the virtio core
+ * takes for a refusal of FEATURES_OK; it is broken when it should start.
+ *
+ * Context: may sleep.
+ */
+void vmsg_set_status_op(struct virtio_device *vdev, u8 status)
+{
+	struct vmsg_device *vd = to_vmsg_device(vdev);
+	u32 now;
+	int ret;
+
+	/* Used events may come before the answer. */
+	if (status & VIRTIO_CONFIG_S_DRIVER_OK)
+		set_bit(VMSG_DEV_LIVE, &vd->flags);
+	ret = vmsg_write_status(vd, status, &now);
+	if (!ret) {
+		WRITE_ONCE(vd->status, now);
+		if (now & VIRTIO_CONFIG_S_NEEDS_RESET)
+			vmsg_device_broken(vd, "it asks for a reset");
+	} else if (ret != -ENOTCONN) {
+		dev_err(&vdev->dev, "status %#x not set: %d\n", status, ret);
+		if (status & VIRTIO_CONFIG_S_DRIVER_OK)
+			vmsg_device_broken(vd, "it does not start");
+	}
+}
+
+/* Polls with growing steps, from half a millisecond to a tenth of a second. */
+static int vmsg_wait_for_reset(struct vmsg_device *vd)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(VMSG_RESET_MS);
+	unsigned int us = 500;
+	u32 now = 0;
+	int ret;
+
+	ret = vmsg_write_status(vd, 0, &now);
+	while (!ret && now) {
+		if (time_after(jiffies, end))
+			return -ETIMEDOUT;
+		usleep_range(us, 2 * us);
+		us = min(2 * us, 100000U);
+		ret = vmsg_read_status(vd, &now);
+	}
+	return ret;
+}
+
+/**
+ * vmsg_reset_op() - virtio_config_ops.reset
+ * @vdev: the device
+ *
+ * Returns when the device reports status 0 and no callback runs any more.  A
+ * device that does not get there is broken.
+ *
+ * Context: may sleep.
+ */
+void vmsg_reset_op(struct virtio_device *vdev)
+{
+	struct vmsg_device *vd = to_vmsg_device(vdev);
+	int ret;
+
+	/* register_virtio_device() resets first, once its locks exist. */
+	set_bit(VMSG_DEV_READY, &vd->flags);
+	clear_bit(VMSG_DEV_LIVE, &vd->flags);
+	ret = vmsg_wait_for_reset(vd);
+	if (ret && ret != -ENOTCONN) {
+		dev_err(&vdev->dev, "not reset: %d\n", ret);
+		vmsg_device_broken(vd, "it does not reset");
+	}
+	WRITE_ONCE(vd->status, 0);
+	vmsg_config_invalidate(vd);
+	vmsg_synchronize_cbs(vdev);
+}
+
+/* Features */
+
+/**
+ * vmsg_offered_features() - bits 0 to 63 that drivers may see
+ * @vd: the device
+ *
+ * Context: any.
+ * Return: what the device offers, less what this bus cannot carry.
+ */
+u64 vmsg_offered_features(struct vmsg_device *vd)
+{
+	/*
+	 * A device that uses buffers in order may report many in one entry;
+	 * track.c counts on one entry each.
+	 */
+	u64 features = vd->features[0] & ~BIT_ULL(VIRTIO_F_IN_ORDER);
+
+	/* A word has no room for the position that it adds to a kick. */
+	if (vd->bus->link.kick_words)
+		features &= ~BIT_ULL(VIRTIO_F_NOTIFICATION_DATA);
+	return features;
+}
+
+static int vmsg_send_features(struct vmsg_device *vd, const u32 *blocks)
+{
+	u32 total = min(vd->info.num_feature_blocks, 4U), done = 0, chunk;
+	struct vmsg_xfer *x;
+	int ret = 0;
+
+	while (done < total && !ret) {
+		x = vmsg_device_xfer(vd);
+		if (!x)
+			return -ENOTCONN;
+		chunk = min(total - done,
+			    max(vmsg_wire_feature_chunk(x->wire, x->cap), 1U));
+		ret = vmsg_xfer_call(x, vmsg_req_set_features(x->wire, x->req,
+							      x->cap, vd->num,
+							      done, chunk,
+							      blocks + done));
+		done += chunk;
+		vmsg_xfer_put(x);
+	}
+	return ret;
+}
+
+/**
+ * vmsg_set_features() - the end of virtio_config_ops.finalize_features
+ * @vd: the device; vring_transport_features() has been called
+ * @wanted: bits 0 to 63 as they were before that call
+ * @high: bits 64 to 127
+ *
+ * Context: may sleep.
+ * Return: 0; -EINVAL for a device that this transport cannot drive; the errno
+ * of the transaction.
+ */
+int vmsg_set_features(struct vmsg_device *vd, u64 wanted, u64 high)
+{
+	struct virtio_device *vdev = &vd->vdev;
+	u32 blocks[4];
+
+	/* The ring code has cleared what belongs to the transport: to us. */
+	vdev->features |= wanted & vmsg_offered_features(vd) &
+			  VMSG_TRANSPORT_FEATURES;
+
+	if (!virtio_has_feature(vdev, VIRTIO_F_VERSION_1)) {
+		dev_err(&vdev->dev, "the device is not of virtio version 1\n");
+		return -EINVAL;
+	}
+	/*
+	 * Without it the ring code puts raw physical addresses into
+	 * descriptors, for a device that cannot see that memory.
+	 */
+	if (vd->bus->win && !virtio_has_feature(vdev, VIRTIO_F_ACCESS_PLATFORM)) {
+		dev_err(&vdev->dev,
+			"device and driver must support ACCESS_PLATFORM\n");
+		return -EINVAL;
+	}
+	blocks[0] = lower_32_bits(vdev->features);
+	blocks[1] = upper_32_bits(vdev->features);
+	blocks[2] = lower_32_bits(high);
+	blocks[3] = upper_32_bits(high);
+	return vmsg_send_features(vd, blocks);
+}
+
+/* The rest */
+
+/**
+ * vmsg_bus_name_op() - virtio_config_ops.bus_name
+ * @vdev: the device
+ *
+ * Context: any.
+ * Return: the name of the bus, e.g. "virtio-msg0".
+ */
+const char *vmsg_bus_name_op(struct virtio_device *vdev)
+{
+	return dev_name(&to_vmsg_device(vdev)->bus->ctx.dev);
+}
+
+/**
+ * vmsg_get_shm_region() - virtio_config_ops.get_shm_region
+ * @vdev: the device
+ * @region: receives the physical address and length
+ * @id: number of the region
+ *
+ * Drivers take the address for one of this machine's, so only a region that
+ * lies in the segment can be given out.
+ *
+ * Context: may sleep.
+ * Return: true if there is such a region and it can be reached.
+ */
+bool vmsg_get_shm_region(struct virtio_device *vdev,
+			 struct virtio_shm_region *region, u8 id)
+{
+	struct vmsg_device *vd = to_vmsg_device(vdev);
+	const struct virtio_msg_link *link = &vd->bus->link;
+	struct vmsg_xfer *x = vmsg_device_xfer(vd);
+	u64 addr, len, off;
+	int ret;
+
+	if (!x)
+		return false;
+	ret = vmsg_xfer_call(x, vmsg_req_get_shm(x->wire, x->req, x->cap, vd->num, id));
+	if (!ret)
+		ret = vmsg_get_shm(x->wire, &x->pdu, id, &addr, &len);
+	vmsg_xfer_put(x);
+	if (ret || !len)
+		return false;
+
+	off = addr & GENMASK_ULL(VIRTIO_MSG_AREA_SHIFT - 1, 0);
+	if (addr >> VIRTIO_MSG_AREA_SHIFT != VIRTIO_MSG_AREA_SEGMENT ||
+	    link->shm_phys == ~(phys_addr_t)0 || off > link->shm_size ||
+	    len > link->shm_size - off) {
+		dev_err(&vdev->dev,
+			"shared memory region %u at %#llx+%#llx is out of reach\n",
+			id, addr, len);
+		return false;
+	}
+	region->addr = link->shm_phys + off;
+	region->len = len;
+	return true;
+}

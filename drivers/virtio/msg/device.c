@@ -1,0 +1,718 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * virtio-msg devices: found, registered, failed, removed
+ *
+ * A slot stands for a device number and says what is wanted there; its work
+ * compares that with what is registered and acts.  One work per slot means
+ * that probes of different devices overlap while one device's life stays in
+ * order.  A struct vmsg_device is one incarnation: what comes back after a loss
+ * is a new one.
+ *
+ * A device that lost its peer is failed before it is removed: its driver may
+ * be waiting for buffers, maybe inside its probe function, and would wait for
+ * ever.  See locking.rst, "Draining".
+ */
+
+#include <linux/delay.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/wait.h>
+
+#include "internal.h"
+#include "trace.h"
+
+/* A device that breaks more often than this without a minute of peace stays away. */
+#define VMSG_MAX_FAILURES	5
+#define VMSG_PEACE		(60 * HZ)
+
+/*
+ * How long a driver may take to collect what was drained before its queues are
+ * broken all the same.  Milliseconds.
+ */
+#define VMSG_DRAIN_MS		2000
+
+static void vmsg_device_free(struct kref *ref)
+{
+	struct vmsg_device *vd = container_of(ref, struct vmsg_device, ref);
+
+	put_device(&vd->bus->ctx.dev);
+	kfree(vd->cfg);
+	kfree_rcu(vd, rcu);
+}
+
+/**
+ * vmsg_device_put() - drop a reference
+ * @vd: the device
+ *
+ * Context: may sleep.
+ */
+void vmsg_device_put(struct vmsg_device *vd)
+{
+	kref_put(&vd->ref, vmsg_device_free);
+}
+
+/**
+ * vmsg_device_get() - the device that is registered in a slot
+ * @slot: the slot
+ *
+ * Context: any.
+ * Return: the device with a reference, or NULL.
+ */
+struct vmsg_device *vmsg_device_get(struct vmsg_slot *slot)
+{
+	struct vmsg_device *vd;
+	unsigned long flags;
+
+	spin_lock_irqsave(&slot->lock, flags);
+	vd = rcu_dereference_protected(slot->vd, lockdep_is_held(&slot->lock));
+	if (vd)
+		kref_get(&vd->ref);
+	spin_unlock_irqrestore(&slot->lock, flags);
+	return vd;
+}
+
+/* From struct device: the virtio core has let go. */
+static void vmsg_device_release(struct device *dev)
+{
+	vmsg_device_put(to_vmsg_device(dev_to_virtio(dev)));
+}
+
+/**
+ * vmsg_device_xfer() - make a transaction with a device
+ * @vd: the device
+ *
+ * Context: may sleep.
+ * Return: the transaction, or NULL if the device is dead, there is no link, or
+ * no memory.
+ */
+struct vmsg_xfer *vmsg_device_xfer(struct vmsg_device *vd)
+{
+	struct vmsg_xfer *x;
+
+	if (test_bit(VMSG_DEV_DEAD, &vd->flags))
+		return NULL;
+	x = vmsg_xfer_alloc(vd->bus, GFP_KERNEL);
+	/* A link that came up since belongs to another incarnation. */
+	if (x && x->epoch != vd->epoch) {
+		vmsg_xfer_put(x);
+		return NULL;
+	}
+	if (x)
+		atomic64_inc(&vd->messages);
+	return x;
+}
+
+static int vmsg_read_info(struct virtio_msg_bus *bus, u16 num,
+			  struct vmsg_device_info *info, unsigned int *epoch)
+{
+	struct vmsg_xfer *x = vmsg_xfer_alloc(bus, GFP_KERNEL);
+	int ret;
+
+	if (!x)
+		return -ENOTCONN;
+	*epoch = x->epoch;
+	ret = vmsg_xfer_call(x, vmsg_req_device_info(x->wire, x->req, x->cap, num));
+	if (!ret)
+		ret = vmsg_get_device_info(x->wire, &x->pdu, info);
+	vmsg_xfer_put(x);
+	return ret;
+}
+
+/* 128 feature bits at most, in as few messages as the bus allows. */
+static int vmsg_read_features(struct vmsg_device *vd)
+{
+	u32 total = min(vd->info.num_feature_blocks, 4U), done = 0, chunk;
+	u32 blocks[4] = {};
+	struct vmsg_xfer *x;
+	int ret = 0;
+
+	while (done < total && !ret) {
+		x = vmsg_device_xfer(vd);
+		if (!x)
+			return -ENOTCONN;
+		chunk = min(total - done,
+			    max(vmsg_wire_feature_chunk(x->wire, x->cap), 1U));
+		ret = vmsg_xfer_call(x, vmsg_req_get_features(x->wire, x->req,
+							      x->cap, vd->num,
+							      done, chunk));
+		if (!ret) {
+			ret = vmsg_get_features(x->wire, &x->pdu, done, chunk,
+						blocks + done);
+			ret = min(ret, 0);
+		}
+		done += chunk;
+		vmsg_xfer_put(x);
+	}
+	vd->features[0] = blocks[0] | (u64)blocks[1] << 32;
+	vd->features[1] = blocks[2] | (u64)blocks[3] << 32;
+	return ret;
+}
+
+static void vmsg_config_later(struct work_struct *work)
+{
+	struct vmsg_device *vd = container_of(to_delayed_work(work),
+					      struct vmsg_device, cfg_work);
+
+	vmsg_config_invalidate(vd);
+	if (test_bit(VMSG_DEV_READY, &vd->flags))
+		virtio_config_changed(&vd->vdev);
+}
+
+static struct vmsg_device *vmsg_device_new(struct vmsg_slot *slot,
+					   const struct vmsg_device_info *info,
+					   unsigned int epoch)
+{
+	struct vmsg_device *vd = kzalloc(sizeof(*vd), GFP_KERNEL);
+
+	if (!vd)
+		return NULL;
+	kref_init(&vd->ref);
+	INIT_LIST_HEAD(&vd->failing);
+	mutex_init(&vd->vq_lock);
+	mutex_init(&vd->cfg_lock);
+	INIT_DELAYED_WORK(&vd->cfg_work, vmsg_config_later);
+	vd->slot = slot;
+	vd->bus = slot->bus;
+	get_device(&vd->bus->ctx.dev);
+	vd->num = slot->num;
+	vd->info = *info;
+	vd->epoch = epoch;
+	vd->vdev.id.device = info->device_id;
+	vd->vdev.id.vendor = info->vendor_id;
+	vd->vdev.config = &vmsg_config_ops;
+	vd->vdev.dev.parent = &vd->bus->ctx.dev;
+	vd->vdev.dev.release = vmsg_device_release;
+	vd->limits.win = vd->bus->win;
+	vd->limits.max_mapping = vd->bus->ctx.max_mapping;
+	vmsg_glue_init_vdev(vd);
+	return vd;
+}
+
+static void vmsg_slot_set_device(struct vmsg_slot *slot, struct vmsg_device *vd)
+{
+	spin_lock_irq(&slot->lock);
+	rcu_assign_pointer(slot->vd, vd);
+	spin_unlock_irq(&slot->lock);
+}
+
+/* The last steps of a device, however it ended. */
+static void vmsg_device_gone(struct vmsg_slot *slot, struct vmsg_device *vd)
+{
+	clear_bit(VMSG_DEV_READY, &vd->flags);
+	vmsg_slot_set_device(slot, NULL);
+	/* Events that found the device through the slot have come to their end. */
+	synchronize_rcu();
+	cancel_delayed_work_sync(&vd->cfg_work);
+	vmsg_device_put(vd);
+}
+
+static int vmsg_device_add(struct vmsg_slot *slot)
+{
+	struct virtio_msg_bus *bus = slot->bus;
+	struct vmsg_device_info info;
+	struct vmsg_device *vd;
+	unsigned int epoch;
+	int ret;
+
+	ret = vmsg_read_info(bus, slot->num, &info, &epoch);
+	if (ret)
+		return ret;
+	vd = vmsg_device_new(slot, &info, epoch);
+	if (!vd)
+		return -ENOMEM;
+	ret = vmsg_read_features(vd);
+	if (ret) {
+		vmsg_device_put(vd);
+		return ret;
+	}
+
+	/* Before the registration: its driver's probe wants its used events. */
+	vmsg_slot_set_device(slot, vd);
+	kref_get(&vd->ref);	/* dropped by vmsg_device_release() */
+	ret = register_virtio_device(&vd->vdev);
+	if (ret) {
+		put_device(&vd->vdev.dev);
+		vmsg_device_gone(slot, vd);
+	}
+	return ret;
+}
+
+static void vmsg_device_remove(struct vmsg_slot *slot, struct vmsg_device *vd)
+{
+	unregister_virtio_device(&vd->vdev);
+	vmsg_device_gone(slot, vd);
+}
+
+static bool vmsg_device_is_same(struct vmsg_slot *slot, struct vmsg_device *vd)
+{
+	struct vmsg_device_info info;
+	unsigned int epoch;
+
+	/* Unreadable is not different: a loss is found by other means. */
+	if (vmsg_read_info(slot->bus, slot->num, &info, &epoch))
+		return true;
+	return info.device_id == vd->info.device_id &&
+	       !memcmp(info.uuid, vd->info.uuid, sizeof(info.uuid));
+}
+
+enum vmsg_slot_action { VMSG_SLOT_IDLE, VMSG_SLOT_ADD, VMSG_SLOT_REMOVE,
+			VMSG_SLOT_VERIFY };
+
+static enum vmsg_slot_action vmsg_slot_next(struct vmsg_slot *slot,
+					    struct vmsg_device **vd)
+{
+	enum vmsg_slot_action action = VMSG_SLOT_IDLE;
+
+	spin_lock_irq(&slot->lock);
+	*vd = rcu_dereference_protected(slot->vd, lockdep_is_held(&slot->lock));
+	if (*vd && (!slot->want || slot->recycle))
+		action = VMSG_SLOT_REMOVE;
+	else if (!*vd && slot->want)
+		action = VMSG_SLOT_ADD;
+	else if (*vd && slot->verify)
+		action = VMSG_SLOT_VERIFY;
+	slot->verify = false;
+	if (action != VMSG_SLOT_REMOVE)
+		slot->recycle = false;
+	spin_unlock_irq(&slot->lock);
+	return action;
+}
+
+static void vmsg_slot_work(struct work_struct *work)
+{
+	struct vmsg_slot *slot = container_of(work, struct vmsg_slot, work);
+	struct virtio_msg_bus *bus = slot->bus;
+	enum vmsg_slot_action action;
+	struct vmsg_device *vd;
+	int ret;
+
+	while ((action = vmsg_slot_next(slot, &vd)) != VMSG_SLOT_IDLE) {
+		switch (action) {
+		case VMSG_SLOT_ADD:
+			ret = vmsg_device_add(slot);
+			if (!ret)
+				break;
+			if (ret != -ENODEV && ret != -ENOTCONN)
+				dev_err(&bus->ctx.dev,
+					"device %u cannot be added: %d\n",
+					slot->num, ret);
+			/* Until the peer announces it again. */
+			spin_lock_irq(&slot->lock);
+			slot->want = false;
+			spin_unlock_irq(&slot->lock);
+			break;
+		case VMSG_SLOT_REMOVE:
+			vmsg_device_remove(slot, vd);
+			spin_lock_irq(&slot->lock);
+			slot->recycle = false;
+			spin_unlock_irq(&slot->lock);
+			break;
+		default:
+			if (vmsg_device_is_same(slot, vd))
+				break;
+			dev_info(&bus->ctx.dev, "device %u is another one now\n",
+				 slot->num);
+			spin_lock_irq(&slot->lock);
+			slot->recycle = true;
+			spin_unlock_irq(&slot->lock);
+			break;
+		}
+	}
+	if (atomic_dec_and_test(&bus->busy))
+		wake_up_all(&bus->idle);
+}
+
+/**
+ * vmsg_slot_init_bus() - prepare a new bus for slots
+ * @bus: the bus
+ *
+ * Context: any.
+ */
+void vmsg_slot_init_bus(struct virtio_msg_bus *bus)
+{
+	atomic_set(&bus->busy, 0);
+	init_waitqueue_head(&bus->idle);
+}
+
+/**
+ * vmsg_slot_get() - the slot of a device number, made when first asked for
+ * @bus: the bus
+ * @num: device number
+ *
+ * Context: the bus work; may sleep.
+ * Return: the slot; ERR_PTR(-ENOSPC) beyond the module parameter max_devices;
+ * ERR_PTR(-ENOMEM).
+ */
+struct vmsg_slot *vmsg_slot_get(struct virtio_msg_bus *bus, u16 num)
+{
+	struct vmsg_slot *slot = xa_load(&bus->slots, num);
+
+	if (slot)
+		return slot;
+	if (bus->num_slots >= vmsg_max_devices)
+		return ERR_PTR(-ENOSPC);
+	slot = kzalloc(sizeof(*slot), GFP_KERNEL);
+	if (!slot)
+		return ERR_PTR(-ENOMEM);
+	slot->bus = bus;
+	slot->num = num;
+	spin_lock_init(&slot->lock);
+	INIT_WORK(&slot->work, vmsg_slot_work);
+	if (xa_err(xa_store(&bus->slots, num, slot, GFP_KERNEL))) {
+		kfree(slot);
+		return ERR_PTR(-ENOMEM);
+	}
+	bus->num_slots++;
+	return slot;
+}
+
+static void vmsg_slot_queue(struct vmsg_slot *slot)
+{
+	struct virtio_msg_bus *bus = slot->bus;
+
+	atomic_inc(&bus->busy);
+	if (!queue_work(bus->probing, &slot->work) &&
+	    atomic_dec_and_test(&bus->busy))
+		wake_up_all(&bus->idle);
+}
+
+/**
+ * vmsg_slot_want() - say what should be in a slot
+ * @slot: the slot
+ * @want: a device
+ * @recycle: another one than is there now
+ *
+ * Context: any.
+ */
+void vmsg_slot_want(struct vmsg_slot *slot, bool want, bool recycle)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&slot->lock, flags);
+	slot->want = want;
+	slot->verify = want;
+	slot->recycle |= recycle;
+	spin_unlock_irqrestore(&slot->lock, flags);
+	vmsg_slot_queue(slot);
+}
+
+/**
+ * vmsg_slots_flush() - wait until every slot is as it is wanted
+ * @bus: the bus
+ *
+ * Where the peer is lost, what its devices hold is drained again and again, so
+ * that no driver keeps us waiting.
+ *
+ * Context: may sleep; not from a work of a slot.
+ */
+void vmsg_slots_flush(struct virtio_msg_bus *bus)
+{
+	while (!wait_event_timeout(bus->idle, !atomic_read(&bus->busy), HZ / 10))
+		if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING)
+			vmsg_devices_fail(bus, true);
+}
+
+/**
+ * vmsg_slots_free() - free the slots
+ * @bus: the bus; all slots are empty, no event comes any more
+ *
+ * Context: may sleep.
+ */
+void vmsg_slots_free(struct virtio_msg_bus *bus)
+{
+	struct vmsg_slot *slot;
+	unsigned long index;
+
+	xa_for_each(&bus->slots, index, slot) {
+		flush_work(&slot->work);
+		xa_erase(&bus->slots, index);
+		kfree(slot);
+	}
+	bus->num_slots = 0;
+}
+
+/* Failing: DEAD first, so that no queue is made any more; then the queues. */
+
+static bool vmsg_slot_must_fail(struct vmsg_slot *slot)
+{
+	bool fail;
+
+	spin_lock_irq(&slot->lock);
+	fail = !slot->want || slot->recycle;
+	spin_unlock_irq(&slot->lock);
+	return fail;
+}
+
+/**
+ * vmsg_devices_fail() - end the work that devices will never finish
+ * @bus: the bus
+ * @all: of all devices; else of those that are to be removed
+ *
+ * Every buffer that is out comes back to its driver as unwritten, which for a
+ * block device is an I/O error; then the queues are broken.
+ *
+ * Context: may sleep; the bus work, or instead of it.
+ */
+void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
+{
+	unsigned long deadline = jiffies + msecs_to_jiffies(VMSG_DRAIN_MS);
+	struct vmsg_device *vd, *tmp;
+	struct vmsg_slot *slot;
+	unsigned long index;
+	unsigned int left;
+	LIST_HEAD(failing);
+
+	xa_for_each(&bus->slots, index, slot) {
+		if (!all && !vmsg_slot_must_fail(slot))
+			continue;
+		vd = vmsg_device_get(slot);
+		if (!vd)
+			continue;
+		if (test_and_set_bit(VMSG_DEV_DEAD, &vd->flags)) {
+			vmsg_device_put(vd);
+			continue;
+		}
+		vmsg_vqs_condemn(vd);
+		list_add_tail(&vd->failing, &failing);
+	}
+	if (list_empty(&failing))
+		return;
+	/*
+	 * Whoever was adding a buffer when its queue was condemned has a lock
+	 * of its driver, with preemption off; after this its buffer is in the
+	 * ring, and no other follows.
+	 */
+	synchronize_rcu();
+	do {
+		left = 0;
+		list_for_each_entry(vd, &failing, failing)
+			left += vmsg_vqs_drain(vd);
+		if (left)
+			usleep_range(500, 1000);
+	} while (left && time_before(jiffies, deadline));
+
+	list_for_each_entry_safe(vd, tmp, &failing, failing) {
+		vmsg_vqs_break(vd);
+		list_del_init(&vd->failing);
+		vmsg_device_put(vd);
+	}
+}
+
+/**
+ * vmsg_device_broken() - a device behaves so that it cannot be used any more
+ * @vd: the device
+ * @why: for the log
+ *
+ * It is failed, removed and, unless this happens too often, registered anew.
+ * Other devices are not touched.
+ *
+ * Context: any.
+ */
+void vmsg_device_broken(struct vmsg_device *vd, const char *why)
+{
+	struct vmsg_slot *slot = vd->slot;
+	unsigned long flags;
+	bool again;
+
+	if (test_and_set_bit(VMSG_DEV_BROKEN, &vd->flags) ||
+	    test_bit(VMSG_DEV_DEAD, &vd->flags))
+		return;
+	vmsg_count(vd->bus, VMSG_C_BROKEN);
+	spin_lock_irqsave(&slot->lock, flags);
+	if (time_after(jiffies, slot->last_failure + VMSG_PEACE))
+		slot->failures = 0;
+	slot->last_failure = jiffies;
+	again = ++slot->failures <= VMSG_MAX_FAILURES;
+	slot->want &= again;
+	slot->recycle = true;
+	spin_unlock_irqrestore(&slot->lock, flags);
+	dev_err(&vd->bus->ctx.dev, "device %u is broken: %s%s\n", vd->num, why,
+		again ? "" : "; giving it up");
+	vmsg_bus_queue(vd->bus, VMSG_EV_HOTPLUG);
+	vmsg_slot_queue(slot);
+}
+
+/* Events of the device side.  Any context. */
+
+static struct vmsg_device *vmsg_device_lookup(struct virtio_msg_bus *bus, u16 num)
+{
+	struct vmsg_slot *slot = xa_load(&bus->slots, num);
+
+	return slot ? rcu_dereference(slot->vd) : NULL;
+}
+
+/**
+ * virtio_msg_rx_used() - the device side has used buffers
+ * @bus: the bus
+ * @dev_num: device number, unchecked
+ * @vq: queue number, unchecked
+ * @all: any queue from @vq on may have used buffers
+ *
+ * Events for devices and queues that are not in use are counted and dropped.
+ * The driver's callback runs before the return.
+ *
+ * Context: any; no lock of the caller's may be held.
+ */
+void virtio_msg_rx_used(struct virtio_msg_bus *bus, u16 dev_num, u16 vq, bool all)
+{
+	struct vmsg_device *vd;
+
+	rcu_read_lock();
+	vd = vmsg_device_lookup(bus, dev_num);
+	if (vd && test_bit(VMSG_DEV_LIVE, &vd->flags) &&
+	    !test_bit(VMSG_DEV_DEAD, &vd->flags)) {
+		trace_vmsg_used(bus, dev_num, vq, false);
+		vmsg_count(bus, VMSG_C_USED);
+		atomic64_inc(&vd->used);
+		vmsg_vqs_used(vd, vq, all);
+	} else {
+		vmsg_count(bus, VMSG_C_RX_STALE_EVENT);
+	}
+	rcu_read_unlock();
+}
+EXPORT_SYMBOL_GPL(virtio_msg_rx_used);
+
+/**
+ * vmsg_device_event_used() - EVENT_USED has come
+ * @bus: the bus
+ * @pdu: the message
+ *
+ * Context: any.
+ */
+void vmsg_device_event_used(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu)
+{
+	u32 vq;
+
+	if (vmsg_get_event_used(bus->engine.wire, pdu, &vq) || vq >= VMSG_MAX_VQS)
+		vmsg_count(bus, VMSG_C_RX_MALFORMED);
+	else
+		virtio_msg_rx_used(bus, pdu->hdr.dev_num, vq, false);
+}
+
+static void vmsg_device_config_event(struct vmsg_device *vd, u32 status)
+{
+	unsigned long quiet = msecs_to_jiffies(VMSG_CONFIG_QUIET_MS);
+	unsigned long now = jiffies;
+
+	if (status & VIRTIO_CONFIG_S_NEEDS_RESET) {
+		vmsg_device_broken(vd, "it asks for a reset");
+		return;
+	}
+	if (time_before(now, READ_ONCE(vd->cfg_last) + quiet)) {
+		/* A storm: one more announcement after it will do. */
+		vmsg_count(vd->bus, VMSG_C_CONFIG_COALESCED);
+		queue_delayed_work(vmsg_wq, &vd->cfg_work, quiet);
+		return;
+	}
+	WRITE_ONCE(vd->cfg_last, now);
+	vmsg_count(vd->bus, VMSG_C_CONFIG_CHANGE);
+	vmsg_config_invalidate(vd);
+	virtio_config_changed(&vd->vdev);
+}
+
+/**
+ * vmsg_device_event_config() - EVENT_CONFIG has come
+ * @bus: the bus
+ * @pdu: the message
+ *
+ * Data in the event is not used: it may be torn; the configuration is read
+ * anew when the driver asks.
+ *
+ * Context: any.
+ */
+void vmsg_device_event_config(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu)
+{
+	struct vmsg_device *vd;
+	u32 status, generation;
+
+	if (vmsg_get_event_config(bus->engine.wire, pdu, &status, &generation)) {
+		vmsg_count(bus, VMSG_C_RX_MALFORMED);
+		return;
+	}
+	rcu_read_lock();
+	vd = vmsg_device_lookup(bus, pdu->hdr.dev_num);
+	if (vd && test_bit(VMSG_DEV_READY, &vd->flags) &&
+	    !test_bit(VMSG_DEV_DEAD, &vd->flags))
+		vmsg_device_config_event(vd, status);
+	else
+		vmsg_count(bus, VMSG_C_RX_STALE_EVENT);
+	rcu_read_unlock();
+}
+
+/* System sleep. */
+
+#ifdef CONFIG_PM_SLEEP
+static int vmsg_device_freeze(struct vmsg_device *vd)
+{
+	return virtio_device_freeze(&vd->vdev);
+}
+
+static int vmsg_device_thaw(struct vmsg_device *vd)
+{
+	return virtio_device_restore(&vd->vdev);
+}
+#else
+static int vmsg_device_freeze(struct vmsg_device *vd)
+{
+	return 0;
+}
+
+static int vmsg_device_thaw(struct vmsg_device *vd)
+{
+	return 0;
+}
+#endif
+
+/**
+ * vmsg_devices_freeze() - let every driver prepare for system sleep
+ * @bus: the bus, without works under way
+ *
+ * Context: may sleep.
+ * Return: 0 or the errno of the first driver that could not.
+ */
+int vmsg_devices_freeze(struct virtio_msg_bus *bus)
+{
+	struct vmsg_device *vd;
+	struct vmsg_slot *slot;
+	unsigned long index;
+	int ret = 0;
+
+	xa_for_each(&bus->slots, index, slot) {
+		vd = vmsg_device_get(slot);
+		if (!vd)
+			continue;
+		ret = vmsg_device_freeze(vd);
+		if (!ret)
+			set_bit(VMSG_DEV_FROZEN, &vd->flags);
+		vmsg_device_put(vd);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
+/**
+ * vmsg_devices_thaw() - undo vmsg_devices_freeze()
+ * @bus: the bus
+ *
+ * Context: may sleep.
+ */
+void vmsg_devices_thaw(struct virtio_msg_bus *bus)
+{
+	struct vmsg_device *vd;
+	struct vmsg_slot *slot;
+	unsigned long index;
+	int ret;
+
+	xa_for_each(&bus->slots, index, slot) {
+		vd = vmsg_device_get(slot);
+		if (!vd)
+			continue;
+		if (test_and_clear_bit(VMSG_DEV_FROZEN, &vd->flags)) {
+			ret = vmsg_device_thaw(vd);
+			if (ret)
+				dev_err(&vd->vdev.dev, "not resumed: %d\n", ret);
+		}
+		vmsg_device_put(vd);
+	}
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * virtio-msg: the module
+ */
+
+#include <linux/module.h>
+
+#include "internal.h"
+
+/*
+ * Reaping, sending and polling: what memory reclaim may wait for.  Probes have
+ * a workqueue per bus.
+ */
+struct workqueue_struct *vmsg_wq;
+
+unsigned int vmsg_timeout_ms = 5000;
+module_param_named(timeout_ms, vmsg_timeout_ms, uint, 0644);
+MODULE_PARM_DESC(timeout_ms,
+		 "time-out of a transaction on buses that start from now on, milliseconds (default 5000)");
+
+unsigned int vmsg_max_devices = 4096;
+module_param_named(max_devices, vmsg_max_devices, uint, 0644);
+MODULE_PARM_DESC(max_devices,
+		 "most devices that one bus may have, whatever its peer claims (default 4096)");
+
+static int __init virtio_msg_init(void)
+{
+	vmsg_wq = alloc_workqueue("virtio_msg", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!vmsg_wq)
+		return -ENOMEM;
+	vmsg_debugfs_init();
+	return 0;
+}
+
+static void __exit virtio_msg_exit(void)
+{
+	vmsg_debugfs_exit();
+	destroy_workqueue(vmsg_wq);
+	/* Devices and transactions are freed by RCU. */
+	rcu_barrier();
+}
+
+/* Before the transports that are built in. */
+subsys_initcall(virtio_msg_init);
+module_exit(virtio_msg_exit);
+
+MODULE_DESCRIPTION("Virtio devices over messages");
+MODULE_LICENSE("GPL");

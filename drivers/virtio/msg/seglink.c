@@ -1,0 +1,555 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * virtio-msg: a bus over a shared-memory segment
+ *
+ * segment.c knows the memory, a transport knows the doorbell; this file puts
+ * locks, time and the bus around them.
+ *
+ * One context at a time receives (link.receiving); another that is rung leaves
+ * a note and goes.  So messages and used events reach the core in order and
+ * with no lock held, straight from the doorbell's interrupt.  A poll on a timer
+ * looks after what no doorbell announces: a peer that died, a doorbell that was
+ * lost, a full ring that nobody says has room.
+ */
+
+#include <linux/delay.h>
+#include <linux/io.h>
+#include <linux/random.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <kunit/visibility.h>
+
+#include "internal.h"
+#include "segment.h"
+
+/* Milliseconds between two looks at the peer's status. */
+#define VMSG_LINK_POLL_RUN	1000
+#define VMSG_LINK_POLL_WAIT	50
+
+/* Milliseconds between two looks at a full ring. */
+#define VMSG_LINK_POLL_FULL	10
+
+/*
+ * Messages that one interrupt takes before it leaves the rest to a work: a
+ * peer that never stops sending does not keep the CPU.
+ */
+#define VMSG_LINK_BUDGET	256
+
+/* Used events taken out of the words at a time. */
+#define VMSG_LINK_BATCH		16
+
+/**
+ * struct virtio_msg_segment - a segment, its doorbell and its bus
+ * @desc: the transport's
+ * @tdesc: what the core is told of the transport
+ * @bus: the bus
+ * @lock: guards the bring-up and the receiving half of @seg, @receiving,
+ *	@again, @up, @told, @stopped.  Taken with interrupts off.
+ * @tx_lock: guards the sending half of @seg: the element ring and the private
+ *	words.  Taken with interrupts off, inside @lock if both.
+ * @seg: the segment
+ * @receiving: somebody receives
+ * @again: and has to look once more
+ * @up: the peer is up, as far as the core was told
+ * @told: the reason of the last complaint
+ * @stopped: nothing is received any more
+ * @full: the last send met a full ring; read without a lock
+ * @poll: the timer's work
+ * @rxbuf: one element, private; belongs to who receives
+ */
+struct virtio_msg_segment {
+	struct virtio_msg_segment_desc desc;
+	struct virtio_msg_transport_desc tdesc;
+	struct virtio_msg_bus *bus;
+	spinlock_t lock;
+	raw_spinlock_t tx_lock;
+	struct vmsg_seg seg;
+	bool receiving;
+	bool again;
+	bool up;
+	const char *told;
+	bool stopped;
+	bool full;
+	struct delayed_work poll;
+	u8 *rxbuf;
+};
+
+static struct virtio_msg_segment *vmsg_link(struct virtio_msg_bus *bus)
+{
+	return virtio_msg_bus_priv(bus);
+}
+
+static void vmsg_link_ring(struct virtio_msg_segment *link)
+{
+	link->desc.ring(link->desc.priv, READ_ONCE(link->seg.peer));
+}
+
+static void vmsg_link_poll_in(struct virtio_msg_segment *link, unsigned int ms)
+{
+	mod_delayed_work(vmsg_wq, &link->poll, msecs_to_jiffies(ms));
+}
+
+static void vmsg_link_tell_up(struct virtio_msg_segment *link)
+{
+	const struct vmsg_seg_geom *g = &link->seg.geom;
+	struct virtio_msg_link l = {
+		.wire = link->seg.wire,
+		.max_msg_size = g->elem_size,
+		/* Every queue, or none: who has no word kicks by message. */
+		.kick_words = g->num_notif > 1,
+		.peer = link->seg.peer,
+		.instance = link->seg.peer_instance,
+		.shm_phys = link->desc.phys,
+		.shm_size = link->desc.size,
+	};
+
+	if (g->window_length) {
+		l.window.va = link->desc.va + g->window_offset;
+		l.window.phys = link->desc.phys == ~(phys_addr_t)0 ?
+				link->desc.phys : link->desc.phys + g->window_offset;
+		l.window.size = g->window_length;
+		l.window.wire = (u64)VIRTIO_MSG_AREA_SEGMENT << VIRTIO_MSG_AREA_SHIFT |
+				g->window_offset;
+	}
+	virtio_msg_peer_up(link->bus, &l);
+}
+
+/*
+ * One look at the peer's status.  Entered and left with the lock held; returns
+ * true if another look may bring more.
+ */
+static bool vmsg_link_step(struct virtio_msg_segment *link, unsigned long *flags)
+{
+	unsigned int did;
+	const char *why;
+
+	lockdep_assert_held(&link->lock);
+	raw_spin_lock(&link->tx_lock);
+	did = vmsg_seg_step(&link->seg);
+	raw_spin_unlock(&link->tx_lock);
+	why = link->seg.why;
+	if (did & VMSG_SEG_UP)
+		link->up = true;
+	if (did & VMSG_SEG_LOST)
+		link->up = false;
+	if (!(did & VMSG_SEG_REJECTED))
+		link->told = NULL;
+	else if (link->told == why)
+		did &= ~VMSG_SEG_REJECTED;
+	else
+		link->told = why;
+	spin_unlock_irqrestore(&link->lock, *flags);
+
+	if (did & VMSG_SEG_RING)
+		vmsg_link_ring(link);
+	if (did & VMSG_SEG_UP)
+		vmsg_link_tell_up(link);
+	if (did & VMSG_SEG_LOST)
+		virtio_msg_peer_lost(link->bus, why ?: "no reason known");
+	if (did & VMSG_SEG_REJECTED)
+		dev_err(virtio_msg_bus_dev(link->bus), "segment of no use: %s\n",
+			why ?: "?");
+	spin_lock_irqsave(&link->lock, *flags);
+	return did & VMSG_SEG_RING && !(did & VMSG_SEG_LOST);
+}
+
+/* Used events out of the words.  As above, for the lock. */
+static unsigned int vmsg_link_used(struct virtio_msg_segment *link, unsigned long *flags)
+{
+	struct vmsg_seg_used used[VMSG_LINK_BATCH];
+	int i, n;
+
+	lockdep_assert_held(&link->lock);
+	n = vmsg_seg_scan(&link->seg, used, ARRAY_SIZE(used));
+	if (n <= 0)
+		return 0;
+	spin_unlock_irqrestore(&link->lock, *flags);
+	for (i = 0; i < n; i++)
+		virtio_msg_rx_used(link->bus, used[i].dev, used[i].vq, used[i].all);
+	spin_lock_irqsave(&link->lock, *flags);
+	return n;
+}
+
+/* One message out of the ring.  As above, for the lock. */
+static bool vmsg_link_message(struct virtio_msg_segment *link, unsigned long *flags)
+{
+	unsigned int did = 0;
+	int len;
+
+	lockdep_assert_held(&link->lock);
+	len = vmsg_seg_recv(&link->seg, link->rxbuf, link->seg.geom.elem_size, &did);
+	if (!len)
+		return false;
+	spin_unlock_irqrestore(&link->lock, *flags);
+	if (did & VMSG_SEG_RING)
+		vmsg_link_ring(link);
+	if (len > 0)
+		virtio_msg_rx(link->bus, link->rxbuf, len);
+	else
+		virtio_msg_peer_lost(link->bus, "its ring index is out of range");
+	spin_lock_irqsave(&link->lock, *flags);
+	return len > 0;
+}
+
+static void vmsg_link_space(struct virtio_msg_segment *link)
+{
+	unsigned long flags;
+	bool space;
+
+	raw_spin_lock_irqsave(&link->tx_lock, flags);
+	space = vmsg_seg_tx_space(&link->seg);
+	if (space)
+		WRITE_ONCE(link->full, false);
+	raw_spin_unlock_irqrestore(&link->tx_lock, flags);
+	if (space)
+		virtio_msg_tx_space(link->bus);
+}
+
+/* Take what there is.  Returns true if the budget ran out before the work. */
+static bool vmsg_link_receive(struct virtio_msg_segment *link, bool look)
+{
+	unsigned int budget = VMSG_LINK_BUDGET, n;
+	unsigned long flags;
+
+	spin_lock_irqsave(&link->lock, flags);
+	link->again = true;
+	if (link->receiving || link->stopped) {
+		spin_unlock_irqrestore(&link->lock, flags);
+		return false;
+	}
+	link->receiving = true;
+	while (link->again && budget && !link->stopped) {
+		link->again = false;
+		n = 0;
+		while (budget && vmsg_link_used(link, &flags)) {
+			budget--;
+			n++;
+		}
+		while (budget && vmsg_link_message(link, &flags)) {
+			budget--;
+			n++;
+		}
+		/*
+		 * A doorbell that announces nothing else announces a change of
+		 * status, as does the timer.
+		 */
+		if (!n || look)
+			while (budget && vmsg_link_step(link, &flags))
+				budget--;
+		look = false;
+	}
+	link->receiving = false;
+	spin_unlock_irqrestore(&link->lock, flags);
+	if (READ_ONCE(link->full))
+		vmsg_link_space(link);
+	return !budget;
+}
+
+static void vmsg_link_poll(struct work_struct *work)
+{
+	struct virtio_msg_segment *link = container_of(to_delayed_work(work),
+						       struct virtio_msg_segment,
+						       poll);
+	unsigned int ms;
+	bool more;
+
+	/* As in an interrupt: drivers' callbacks run in here. */
+	local_bh_disable();
+	more = vmsg_link_receive(link, true);
+	local_bh_enable();
+	if (more)
+		ms = 0;
+	else if (READ_ONCE(link->full))
+		ms = VMSG_LINK_POLL_FULL;
+	else
+		ms = READ_ONCE(link->up) ? VMSG_LINK_POLL_RUN : VMSG_LINK_POLL_WAIT;
+	if (!READ_ONCE(link->stopped))
+		queue_delayed_work(vmsg_wq, &link->poll, msecs_to_jiffies(ms));
+}
+
+/**
+ * virtio_msg_segment_interrupt() - the peer has rung
+ * @link: the segment
+ *
+ * Used events and messages are handed on before the return, within a budget.
+ *
+ * Context: any; meant for the doorbell's interrupt.
+ */
+void virtio_msg_segment_interrupt(struct virtio_msg_segment *link)
+{
+	if (vmsg_link_receive(link, false) && !READ_ONCE(link->stopped))
+		vmsg_link_poll_in(link, 0);
+}
+EXPORT_SYMBOL_GPL(virtio_msg_segment_interrupt);
+
+/* Operations of the transport that the core sees. */
+
+static void vmsg_link_restart(struct virtio_msg_segment *link)
+{
+	unsigned long flags;
+	unsigned int did;
+
+	spin_lock_irqsave(&link->lock, flags);
+	raw_spin_lock(&link->tx_lock);
+	did = vmsg_seg_restart(&link->seg, get_random_u32());
+	raw_spin_unlock(&link->tx_lock);
+	spin_unlock_irqrestore(&link->lock, flags);
+	if (did & VMSG_SEG_RING)
+		vmsg_link_ring(link);
+	vmsg_link_poll_in(link, 0);
+}
+
+static int vmsg_link_start(struct virtio_msg_bus *bus)
+{
+	vmsg_link_restart(vmsg_link(bus));
+	return 0;
+}
+
+static void vmsg_link_stop(struct virtio_msg_bus *bus)
+{
+	struct virtio_msg_segment *link = vmsg_link(bus);
+	unsigned long flags;
+	unsigned int did;
+	bool receiving;
+
+	spin_lock_irqsave(&link->lock, flags);
+	link->stopped = true;
+	raw_spin_lock(&link->tx_lock);
+	did = vmsg_seg_leave(&link->seg, VIRTIO_MSG_ST_SHUTDOWN);
+	raw_spin_unlock(&link->tx_lock);
+	spin_unlock_irqrestore(&link->lock, flags);
+	if (did & VMSG_SEG_RING)
+		vmsg_link_ring(link);
+	cancel_delayed_work_sync(&link->poll);
+	/* Whoever receives sees @stopped after the message it has in hand. */
+	do {
+		spin_lock_irqsave(&link->lock, flags);
+		receiving = link->receiving;
+		spin_unlock_irqrestore(&link->lock, flags);
+		if (receiving)
+			usleep_range(100, 200);
+	} while (receiving);
+}
+
+static int vmsg_link_send(struct virtio_msg_bus *bus, const void *frame, size_t len)
+{
+	struct virtio_msg_segment *link = vmsg_link(bus);
+	unsigned long flags;
+	int ret;
+
+	raw_spin_lock_irqsave(&link->tx_lock, flags);
+	ret = vmsg_seg_send(&link->seg, frame, len);
+	if (ret == -EAGAIN)
+		WRITE_ONCE(link->full, true);
+	raw_spin_unlock_irqrestore(&link->tx_lock, flags);
+	if (ret == -EAGAIN)
+		vmsg_link_poll_in(link, VMSG_LINK_POLL_FULL);
+	if (ret <= 0)
+		return ret;
+	vmsg_link_ring(link);
+	return 0;
+}
+
+static int vmsg_link_kick(struct virtio_msg_bus *bus, u16 dev_num, u16 vq)
+{
+	struct virtio_msg_segment *link = vmsg_link(bus);
+	unsigned long flags;
+	int ret;
+
+	raw_spin_lock_irqsave(&link->tx_lock, flags);
+	ret = vmsg_seg_kick(&link->seg, dev_num, vq);
+	raw_spin_unlock_irqrestore(&link->tx_lock, flags);
+	if (ret <= 0)
+		return ret;
+	vmsg_link_ring(link);
+	return 0;
+}
+
+static void vmsg_link_lost(struct virtio_msg_bus *bus)
+{
+	struct virtio_msg_segment *link = vmsg_link(bus);
+	unsigned long flags;
+
+	/* The core may have given the link up before the segment did. */
+	spin_lock_irqsave(&link->lock, flags);
+	link->up = false;
+	spin_unlock_irqrestore(&link->lock, flags);
+	vmsg_link_restart(link);
+}
+
+static int vmsg_link_suspend(struct virtio_msg_bus *bus)
+{
+	cancel_delayed_work_sync(&vmsg_link(bus)->poll);
+	return 0;
+}
+
+static int vmsg_link_resume(struct virtio_msg_bus *bus)
+{
+	/* Status and rings may have moved while nobody looked. */
+	vmsg_link_poll_in(vmsg_link(bus), 0);
+	return 0;
+}
+
+static const char * const vmsg_link_status[] = {
+	"INIT", "READY", "RUN", "SHUTDOWN", "PEER_DEAD"
+};
+
+static void vmsg_link_show(struct virtio_msg_bus *bus, struct seq_file *s)
+{
+	struct virtio_msg_segment *link = vmsg_link(bus);
+	const struct vmsg_seg_geom *g = &link->seg.geom;
+	u16 st = READ_ONCE(link->seg.status);
+
+	seq_printf(s, "segment status: %s\n",
+		   st < ARRAY_SIZE(vmsg_link_status) ? vmsg_link_status[st] : "?");
+	seq_printf(s, "segment instance: %#x, peer's %#x\n", link->seg.instance,
+		   link->seg.peer_instance);
+	seq_printf(s, "segment rings: %u elements of %u bytes\n", g->num_elems,
+		   g->elem_size);
+	seq_printf(s, "segment words: %u, %u queues per device\n", g->num_notif,
+		   g->vq_per_dev);
+	if (link->seg.why)
+		seq_printf(s, "segment: %s\n", link->seg.why);
+}
+
+static const struct virtio_msg_transport_ops vmsg_link_ops = {
+	.start = vmsg_link_start,
+	.stop = vmsg_link_stop,
+	.send = vmsg_link_send,
+	.kick = vmsg_link_kick,
+	.lost = vmsg_link_lost,
+	.suspend = vmsg_link_suspend,
+	.resume = vmsg_link_resume,
+	.show = vmsg_link_show,
+};
+
+/**
+ * virtio_msg_segment_check() - is there a segment?
+ * @va: mapped memory
+ * @size: bytes of it
+ *
+ * Context: any.
+ * Return: 0; -ENODEV where the magic number is missing; -EINVAL for a layout
+ * that is no good.
+ */
+int virtio_msg_segment_check(const void *va, u64 size)
+{
+	struct vmsg_seg_geom geom;
+	const char *why;
+
+	return vmsg_seg_layout((const void __vshm __force *)va, size, &geom, &why);
+}
+EXPORT_SYMBOL_GPL(virtio_msg_segment_check);
+
+/**
+ * virtio_msg_segment_register() - make a bus over a segment
+ * @parent: the transport's device
+ * @desc: the segment and its doorbell; copied
+ *
+ * The peer may come, go and come again; a segment that is not formatted yet is
+ * waited for.  The transport calls virtio_msg_segment_interrupt() from the
+ * doorbell's interrupt from now on.
+ *
+ * Context: may sleep.
+ * Return: the segment or an ERR_PTR().
+ */
+struct virtio_msg_segment *
+virtio_msg_segment_register(struct device *parent,
+			    const struct virtio_msg_segment_desc *desc)
+{
+	struct virtio_msg_segment *link;
+	int ret = -ENOMEM;
+
+	link = kzalloc(sizeof(*link), GFP_KERNEL);
+	if (!link)
+		return ERR_PTR(-ENOMEM);
+	/* The longest element there can be. */
+	link->rxbuf = kmalloc(U16_MAX + 1, GFP_KERNEL);
+	if (!link->rxbuf)
+		goto err_link;
+	link->desc = *desc;
+	link->tdesc.name = desc->name;
+	link->tdesc.owner = desc->owner;
+	link->tdesc.ops = &vmsg_link_ops;
+	link->tdesc.max_inflight = 4096;
+	link->tdesc.flags = VIRTIO_MSG_T_ATOMIC_SEND | VIRTIO_MSG_T_NEEDS_WINDOW;
+	spin_lock_init(&link->lock);
+	raw_spin_lock_init(&link->tx_lock);
+	INIT_DELAYED_WORK(&link->poll, vmsg_link_poll);
+	vmsg_seg_init(&link->seg, (void __vshm __force *)desc->va, desc->size,
+		      desc->own_peer, desc->wire_mask);
+
+	link->bus = virtio_msg_bus_alloc(parent, &link->tdesc, link);
+	if (IS_ERR(link->bus)) {
+		ret = PTR_ERR(link->bus);
+		goto err_buf;
+	}
+	ret = virtio_msg_bus_register(link->bus);
+	if (ret)
+		goto err_bus;
+	return link;
+
+err_bus:
+	virtio_msg_bus_put(link->bus);
+err_buf:
+	kfree(link->rxbuf);
+err_link:
+	kfree(link);
+	return ERR_PTR(ret);
+}
+EXPORT_SYMBOL_GPL(virtio_msg_segment_register);
+
+/**
+ * virtio_msg_segment_stop() - end a bus over a segment
+ * @link: the segment
+ *
+ * The first half: the devices are removed, which takes the doorbell's
+ * interrupt.  After this an interrupt does nothing any more.
+ *
+ * Context: may sleep.
+ */
+void virtio_msg_segment_stop(struct virtio_msg_segment *link)
+{
+	virtio_msg_bus_unregister(link->bus);
+}
+EXPORT_SYMBOL_GPL(virtio_msg_segment_stop);
+
+/**
+ * virtio_msg_segment_free() - free a segment that was stopped
+ * @link: the segment; no interrupt knows it any more
+ *
+ * Context: may sleep.
+ */
+void virtio_msg_segment_free(struct virtio_msg_segment *link)
+{
+	virtio_msg_bus_put(link->bus);
+	kfree(link->rxbuf);
+	kfree(link);
+}
+EXPORT_SYMBOL_GPL(virtio_msg_segment_free);
+
+/**
+ * virtio_msg_segment_suspend() - see virtio_msg_bus_suspend()
+ * @link: the segment
+ *
+ * Context: may sleep.
+ * Return: as virtio_msg_bus_suspend().
+ */
+int virtio_msg_segment_suspend(struct virtio_msg_segment *link)
+{
+	return virtio_msg_bus_suspend(link->bus);
+}
+EXPORT_SYMBOL_GPL(virtio_msg_segment_suspend);
+
+/**
+ * virtio_msg_segment_resume() - see virtio_msg_bus_resume()
+ * @link: the segment
+ *
+ * Context: may sleep.
+ * Return: as virtio_msg_bus_resume().
+ */
+int virtio_msg_segment_resume(struct virtio_msg_segment *link)
+{
+	return virtio_msg_bus_resume(link->bus);
+}
+EXPORT_SYMBOL_GPL(virtio_msg_segment_resume);

@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * virtio-msg: which buffers of a queue the device has
+ *
+ * When a peer dies, every buffer that its devices hold has to come back to its
+ * driver, each exactly once: a head too few and a driver like virtio_blk waits
+ * for ever, a head too many and the ring code breaks the queue, with the same
+ * result.  The rings alone do not tell (a slow buffer's entry in the avail ring
+ * may have been overwritten), and the ring code's own books are private.  But
+ * every buffer is mapped when it is added and unmapped when it comes back, and
+ * the window tells us of both:
+ *
+ *  - when a mapping is made or undone, all buffers that were added before are
+ *    in the avail ring, so that looking at what is new there misses none;
+ *  - the first descriptor's mapping gets the head as its tag, and the hook for
+ *    its unmapping says that this head has come back.
+ *
+ * Draining then plays the device for what is left: used entries that the real
+ * device has published and the driver has not collected stay as they are, the
+ * rest is appended with length 0.  The slots were poisoned when they were
+ * mapped, so that a status byte nobody wrote reads as an error.
+ *
+ * All that is read here lies in memory that the peer can write: whatever makes
+ * no sense ends the tracking of that queue (track.lost), never more.
+ */
+
+#include <linux/bitmap.h>
+#include <linux/slab.h>
+#include <linux/virtio_ring.h>
+
+#include "internal.h"
+
+static struct vmsg_vq *vmsg_ctx_to_vq(struct vmsg_wctx *ctx)
+{
+	return container_of(ctx, struct vmsg_vq, ctx);
+}
+
+/* Split rings: struct vring_avail and vring_used, by hand for __vshm. */
+
+static u16 vmsg_avail_idx(const struct vmsg_track *t)
+{
+	const __le16 __vshm *avail = (const __le16 __vshm __force *)t->avail;
+
+	return vmsg_shm_load16(avail + 1);
+}
+
+static u16 vmsg_avail_head(const struct vmsg_track *t, u16 idx)
+{
+	const __le16 __vshm *avail = (const __le16 __vshm __force *)t->avail;
+
+	return vmsg_shm_load16(avail + 2 + (idx & (t->num - 1)));
+}
+
+static u16 vmsg_used_idx(const struct vmsg_track *t)
+{
+	const __le16 __vshm *used = (const __le16 __vshm __force *)t->used;
+
+	return vmsg_shm_load16(used + 1);
+}
+
+static __le32 __vshm *vmsg_used_elem(const struct vmsg_track *t, u16 idx)
+{
+	__le32 __vshm *used = (__le32 __vshm __force *)t->used;
+
+	return used + 1 + 2 * (idx & (t->num - 1));
+}
+
+/* Descriptors have 16 bytes in both formats, and the address first. */
+static u64 vmsg_desc_addr(const struct vmsg_track *t, u16 i)
+{
+	const __le64 __vshm *desc = (const __le64 __vshm __force *)t->desc;
+
+	return vmsg_shm_load64(desc + 2 * i);
+}
+
+/* Packed rings: struct vring_packed_desc is addr, len, id, flags. */
+
+static __le16 __vshm *vmsg_packed_id(const struct vmsg_track *t, u16 i)
+{
+	return (__le16 __vshm __force *)t->desc + 8 * i + 6;
+}
+
+static __le16 __vshm *vmsg_packed_flags(const struct vmsg_track *t, u16 i)
+{
+	return (__le16 __vshm __force *)t->desc + 8 * i + 7;
+}
+
+static void vmsg_packed_step(const struct vmsg_track *t, u16 n, u16 *pos, bool *wrap)
+{
+	*pos += n;
+	if (*pos >= t->num) {
+		*pos -= t->num;
+		*wrap = !*wrap;
+	}
+}
+
+static bool vmsg_packed_avail_bit(u16 flags)
+{
+	return flags & BIT(VRING_PACKED_DESC_F_AVAIL);
+}
+
+static bool vmsg_packed_used_bit(u16 flags)
+{
+	return flags & BIT(VRING_PACKED_DESC_F_USED);
+}
+
+/* The device has a new buffer. */
+static void vmsg_track_out(struct vmsg_vq *q, u16 head, u64 addr)
+{
+	struct vmsg_track *t = &q->track;
+
+	lockdep_assert_held(&t->lock);
+	if (head >= t->num || test_bit(head, t->out) ||
+	    !vmsg_window_set_tag(&q->ctx, addr, head)) {
+		t->lost = true;
+		return;
+	}
+	__set_bit(head, t->out);
+	t->count++;
+}
+
+static void vmsg_track_scan_split(struct vmsg_vq *q)
+{
+	struct vmsg_track *t = &q->track;
+	u16 idx = vmsg_avail_idx(t);
+	u16 head;
+
+	lockdep_assert_held(&t->lock);
+	if ((u16)(idx - t->avail_idx) > t->num)
+		t->lost = true;
+	while (!t->lost && t->avail_idx != idx) {
+		head = vmsg_avail_head(t, t->avail_idx);
+		if (head >= t->num) {
+			t->lost = true;
+			break;
+		}
+		vmsg_track_out(q, head, vmsg_desc_addr(t, head));
+		t->avail_idx++;
+	}
+}
+
+static void vmsg_track_scan_packed(struct vmsg_vq *q)
+{
+	struct vmsg_track *t = &q->track;
+	u16 flags, id, n, pos;
+	bool wrap;
+
+	lockdep_assert_held(&t->lock);
+	while (!t->lost) {
+		pos = t->avail_idx;
+		wrap = t->avail_wrap;
+		flags = vmsg_shm_load16(vmsg_packed_flags(t, pos));
+		if (vmsg_packed_avail_bit(flags) != wrap)
+			return;
+		/*
+		 * Used before we looked: its id and length are overwritten.
+		 */
+		if (vmsg_packed_used_bit(flags) == wrap) {
+			t->lost = true;
+			return;
+		}
+		id = vmsg_shm_load16(vmsg_packed_id(t, pos));
+		n = 1;
+		while ((flags & VRING_DESC_F_NEXT) && n < t->num) {
+			vmsg_packed_step(t, 1, &pos, &wrap);
+			flags = vmsg_shm_load16(vmsg_packed_flags(t, pos));
+			n++;
+		}
+		vmsg_track_out(q, id, vmsg_desc_addr(t, t->avail_idx));
+		if (t->lost)
+			return;
+		t->len[id] = n;
+		vmsg_packed_step(t, n, &t->avail_idx, &t->avail_wrap);
+		/* Every entry is out: the next one is the oldest again. */
+		if (t->count >= t->num)
+			return;
+	}
+}
+
+static void vmsg_track_scan(struct vmsg_vq *q)
+{
+	struct vmsg_track *t = &q->track;
+
+	if (t->packed)
+		vmsg_track_scan_packed(q);
+	else
+		vmsg_track_scan_split(q);
+}
+
+/**
+ * vmsg_track_sync() - look for buffers that were added
+ * @ctx: the queue's context
+ *
+ * Hook of the window, before a mapping is made or undone; also called before a
+ * kick.
+ *
+ * Context: any; the driver's lock keeps other additions away.
+ */
+static void vmsg_track_sync(struct vmsg_wctx *ctx)
+{
+	struct vmsg_vq *q = vmsg_ctx_to_vq(ctx);
+	struct vmsg_track *t = &q->track;
+	unsigned long flags;
+
+	if (!t->out || READ_ONCE(t->lost))
+		return;
+	/* Almost always there is nothing new: one load tells. */
+	if (!t->packed && vmsg_avail_idx(t) == READ_ONCE(t->avail_idx))
+		return;
+	raw_spin_lock_irqsave(&t->lock, flags);
+	vmsg_track_scan(q);
+	raw_spin_unlock_irqrestore(&t->lock, flags);
+}
+
+static void vmsg_track_unmapped(struct vmsg_wctx *ctx, u32 tag)
+{
+	struct vmsg_vq *q = vmsg_ctx_to_vq(ctx);
+	struct vmsg_track *t = &q->track;
+	unsigned long flags;
+
+	if (!t->out || tag >= t->num)
+		return;
+	raw_spin_lock_irqsave(&t->lock, flags);
+	if (__test_and_clear_bit(tag, t->out)) {
+		t->count--;
+		t->done++;
+		if (t->packed)
+			vmsg_packed_step(t, t->len[tag], &t->used_pos,
+					 &t->used_wrap);
+	}
+	raw_spin_unlock_irqrestore(&t->lock, flags);
+}
+
+const struct vmsg_wctx_ops vmsg_track_ops = {
+	.mapping = vmsg_track_sync,
+	.unmapped = vmsg_track_unmapped,
+};
+
+/**
+ * vmsg_track_kick() - a queue is about to be kicked
+ * @q: the queue
+ *
+ * A packed ring's entry is overwritten when the device uses it, so it has to be
+ * looked at before the device is told of it.
+ *
+ * Context: any; the driver's lock keeps other additions away.
+ */
+void vmsg_track_kick(struct vmsg_vq *q)
+{
+	if (q->track.packed)
+		vmsg_track_sync(&q->ctx);
+}
+
+/**
+ * vmsg_track_init() - begin to track a queue
+ * @q: the queue, its ring made and empty
+ *
+ * Without a window there is nothing to track with.
+ *
+ * Context: may sleep.
+ * Return: 0, -ENOMEM, or -EIO for a ring that does not lie in the window.
+ */
+int vmsg_track_init(struct vmsg_vq *q)
+{
+	struct vmsg_track *t = &q->track;
+	struct vmsg_window *win = q->ctx.win;
+	unsigned int num = virtqueue_get_vring_size(q->vq);
+	bool packed = virtio_has_feature(&q->vd->vdev, VIRTIO_F_RING_PACKED);
+
+	raw_spin_lock_init(&t->lock);
+	if (!win)
+		return 0;
+	t->num = num;
+	t->packed = packed;
+	t->desc = vmsg_window_ptr(win, virtqueue_get_desc_addr(q->vq), 16 * num);
+	t->avail = vmsg_window_ptr(win, virtqueue_get_avail_addr(q->vq),
+				   packed ? 4 : 6 + 2 * num);
+	t->used = vmsg_window_ptr(win, virtqueue_get_used_addr(q->vq),
+				  packed ? 4 : 6 + 8 * num);
+	/* The peer would be handed memory that it cannot see, or must not. */
+	if (!t->desc || !t->avail || !t->used)
+		return -EIO;
+	t->lost = false;
+	t->avail_idx = 0;
+	t->avail_wrap = true;
+	t->done = 0;
+	t->used_pos = 0;
+	t->used_wrap = true;
+	t->count = 0;
+	if (packed) {
+		t->len = kcalloc(num, sizeof(*t->len), GFP_KERNEL);
+		if (!t->len)
+			return -ENOMEM;
+	}
+	t->out = bitmap_zalloc(num, GFP_KERNEL);
+	if (!t->out) {
+		kfree(t->len);
+		t->len = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * vmsg_track_exit() - end the tracking
+ * @q: the queue; nothing is mapped through it at the same time
+ *
+ * Context: may sleep.
+ */
+void vmsg_track_exit(struct vmsg_vq *q)
+{
+	struct vmsg_track *t = &q->track;
+
+	bitmap_free(t->out);
+	t->out = NULL;
+	kfree(t->len);
+	t->len = NULL;
+}
+
+/* Mark @head in @seen if it is out and not yet seen. */
+static bool vmsg_track_see(const struct vmsg_track *t, unsigned long *seen, u32 head)
+{
+	return head < t->num && test_bit(head, t->out) &&
+	       !__test_and_set_bit(head, seen);
+}
+
+static unsigned int vmsg_drain_split(struct vmsg_track *t, unsigned long *seen)
+{
+	__le16 __vshm *used = (__le16 __vshm __force *)t->used;
+	u16 end = vmsg_used_idx(t);
+	unsigned int head, n = 0;
+	u16 idx = t->done;
+
+	/* What the device has published and makes sense stays. */
+	while (idx != end && vmsg_track_see(t, seen, vmsg_shm_load32(vmsg_used_elem(t, idx))))
+		idx++;
+	for_each_set_bit(head, t->out, t->num) {
+		if (test_bit(head, seen))
+			continue;
+		vmsg_shm_store32(vmsg_used_elem(t, idx), head);
+		vmsg_shm_store32(vmsg_used_elem(t, idx) + 1, 0);
+		idx++;
+		n++;
+	}
+	/* The entries before the index; pairs with the driver's virtio_rmb(). */
+	mb();
+	vmsg_shm_store16(used + 1, idx);
+	return n;
+}
+
+static unsigned int vmsg_drain_packed(struct vmsg_track *t, unsigned long *seen)
+{
+	bool wrap = t->used_wrap;
+	u16 pos = t->used_pos;
+	unsigned int id, n = 0;
+	u16 flags, used;
+
+	for (;;) {
+		flags = vmsg_shm_load16(vmsg_packed_flags(t, pos));
+		used = vmsg_shm_load16(vmsg_packed_id(t, pos));
+		if (vmsg_packed_avail_bit(flags) != wrap ||
+		    vmsg_packed_used_bit(flags) != wrap ||
+		    !vmsg_track_see(t, seen, used))
+			break;
+		vmsg_packed_step(t, t->len[used], &pos, &wrap);
+	}
+	for_each_set_bit(id, t->out, t->num) {
+		if (test_bit(id, seen))
+			continue;
+		vmsg_shm_store16(vmsg_packed_id(t, pos), id);
+		/* Length 0: the word before id. */
+		vmsg_shm_store32((__le32 __vshm __force *)t->desc + 4 * pos + 2, 0);
+		/* The element before its flags; pairs with virtio_rmb(). */
+		mb();
+		flags = wrap ? BIT(VRING_PACKED_DESC_F_AVAIL) |
+			       BIT(VRING_PACKED_DESC_F_USED) : 0;
+		vmsg_shm_store16(vmsg_packed_flags(t, pos), flags);
+		vmsg_packed_step(t, t->len[id], &pos, &wrap);
+		n++;
+	}
+	return n;
+}
+
+/**
+ * vmsg_track_drain() - give every buffer that is out back to the driver
+ * @q: the queue, condemned: no buffer is added any more
+ *
+ * The caller then runs the queue's callback.
+ *
+ * Context: any.
+ * Return: how many buffers the driver has to collect.
+ */
+unsigned int vmsg_track_drain(struct vmsg_vq *q)
+{
+	struct vmsg_track *t = &q->track;
+	unsigned int drained = 0, count = 0;
+	unsigned long *seen;
+	unsigned long flags;
+
+	if (!t->out)
+		return 0;
+	seen = bitmap_zalloc(t->num, GFP_ATOMIC);
+	if (!seen)
+		return 0;
+	raw_spin_lock_irqsave(&t->lock, flags);
+	if (!t->lost)
+		vmsg_track_scan(q);
+	if (!t->lost) {
+		drained = t->packed ? vmsg_drain_packed(t, seen) :
+				      vmsg_drain_split(t, seen);
+		count = t->count;
+	}
+	raw_spin_unlock_irqrestore(&t->lock, flags);
+	bitmap_free(seen);
+	atomic64_add(drained, &q->vd->bus->stats.c[VMSG_C_DRAINED]);
+	return count;
+}

@@ -1,0 +1,525 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * virtio-msg virtqueues: make, kick, used events, reset, drain
+ *
+ * A device's queues are found by index in a table that is replaced as a whole
+ * and read under RCU, so that a used event, in whatever context it arrives,
+ * holds none of our locks while it calls the driver, and a queue is freed only
+ * when no event can still be on its way to it.
+ */
+
+#include <linux/bitmap.h>
+#include <linux/log2.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/virtio_ring.h>
+
+#include "internal.h"
+#include "trace.h"
+
+static void vmsg_vq_run(struct vmsg_vq *q)
+{
+	/*
+	 * virtio-net schedules NAPI from here, which outside interrupts needs
+	 * bottom halves off.
+	 */
+	if (in_hardirq() || irqs_disabled()) {
+		vring_interrupt(0, q->vq);
+	} else {
+		local_bh_disable();
+		vring_interrupt(0, q->vq);
+		local_bh_enable();
+	}
+}
+
+/**
+ * vmsg_vqs_used() - tell drivers that buffers were used
+ * @vd: the device
+ * @index: queue number, unchecked
+ * @all: and of every queue behind it
+ *
+ * Context: any, under rcu_read_lock().
+ */
+void vmsg_vqs_used(struct vmsg_device *vd, u16 index, bool all)
+{
+	struct vmsg_vqs *vqs = rcu_dereference(vd->vqs);
+	struct vmsg_vq *q;
+
+	if (!vqs || index >= vqs->num) {
+		vmsg_count(vd->bus, VMSG_C_RX_STALE_EVENT);
+		return;
+	}
+	do {
+		q = READ_ONCE(vqs->q[index]);
+		if (q && !READ_ONCE(q->stopped))
+			vmsg_vq_run(q);
+	} while (all && ++index < vqs->num);
+}
+
+/**
+ * vmsg_synchronize_cbs() - virtio_config_ops.synchronize_cbs
+ * @vdev: the device
+ *
+ * Context: may sleep.
+ */
+void vmsg_synchronize_cbs(struct virtio_device *vdev)
+{
+	struct vmsg_device *vd = to_vmsg_device(vdev);
+	struct virtio_msg_bus *bus = vd->bus;
+
+	if (!rcu_access_pointer(vd->vqs))
+		return;
+	synchronize_rcu();
+	if (bus->desc->ops->sync_rx)
+		bus->desc->ops->sync_rx(bus);
+}
+
+/*
+ * The virtio core's notify callback: atomic context, under the driver's lock.
+ * "false" breaks the queue for good, so it means that the device is dead and
+ * nothing else.
+ */
+static bool vmsg_notify(struct virtqueue *vq)
+{
+	struct vmsg_vq *q = vq->priv;
+	struct vmsg_device *vd = q->vd;
+	struct virtio_msg_bus *bus = vd->bus;
+	u32 next = 0;
+
+	if (test_bit(VMSG_DEV_DEAD, &vd->flags))
+		return false;
+	vmsg_track_kick(q);
+	vmsg_count(bus, VMSG_C_KICK);
+	atomic64_inc(&vd->kicks);
+	if (bus->desc->ops->kick && !bus->desc->ops->kick(bus, vd->num, q->index)) {
+		trace_vmsg_kick(bus, vd->num, q->index, false);
+		return true;
+	}
+	/* The upper half: offset, and the wrap counter of a packed ring. */
+	if (virtio_has_feature(vq->vdev, VIRTIO_F_NOTIFICATION_DATA)) {
+		next = vring_notification_data(vq) >> 16;
+		if (virtio_has_feature(vq->vdev, VIRTIO_F_RING_PACKED) &&
+		    (next & BIT(15)))
+			next = (next & ~BIT(15)) | VIRTIO_MSG_AVAIL_WRAP;
+	}
+	trace_vmsg_kick(bus, vd->num, q->index, true);
+	vmsg_engine_kick(bus, q, next);
+	return true;
+}
+
+static int vmsg_read_vq(struct vmsg_device *vd, u32 index, struct vmsg_vq_info *info)
+{
+	struct vmsg_xfer *x = vmsg_device_xfer(vd);
+	int ret;
+
+	if (!x)
+		return -ENOTCONN;
+	ret = vmsg_xfer_call(x, vmsg_req_get_vq(x->wire, x->req, x->cap, vd->num, index));
+	if (!ret)
+		ret = vmsg_get_vq(x->wire, &x->pdu, index, info);
+	vmsg_xfer_put(x);
+	return ret;
+}
+
+/* SET_VQUEUE: size and addresses of the ring, and "enable". */
+static int vmsg_activate_vq(struct vmsg_vq *q)
+{
+	struct vmsg_xfer *x = vmsg_device_xfer(q->vd);
+	struct virtqueue *vq = q->vq;
+	int ret;
+
+	if (!x)
+		return -ENOTCONN;
+	ret = vmsg_xfer_call(x, vmsg_req_set_vq(x->wire, x->req, x->cap,
+						q->vd->num, q->index,
+						virtqueue_get_vring_size(vq),
+						virtqueue_get_desc_addr(vq),
+						virtqueue_get_avail_addr(vq),
+						virtqueue_get_used_addr(vq)));
+	vmsg_xfer_put(x);
+	return ret;
+}
+
+static int vmsg_reset_vq(struct vmsg_vq *q)
+{
+	struct vmsg_xfer *x = vmsg_device_xfer(q->vd);
+	int ret;
+
+	if (!x)
+		return -ENOTCONN;
+	ret = vmsg_xfer_call(x, vmsg_req_reset_vq(x->wire, x->req, x->cap,
+						  q->vd->num, q->index));
+	vmsg_xfer_put(x);
+	return ret;
+}
+
+/*
+ * Device queue @n of those that drivers may use: the admin queues are left out,
+ * the queues behind them move up.
+ */
+static u32 vmsg_vq_index(const struct vmsg_device *vd, u32 n)
+{
+	const struct vmsg_device_info *info = &vd->info;
+
+	return info->admin_vq_count && n >= info->admin_vq_start ?
+	       n + info->admin_vq_count : n;
+}
+
+static void vmsg_vq_free(struct vmsg_vq *q)
+{
+	if (q->vq)
+		vring_del_virtqueue(q->vq);
+	vmsg_track_exit(q);
+	if (q->ctx.win)
+		vmsg_wctx_exit(&q->ctx);
+	kfree(q);
+}
+
+static struct vmsg_vq *vmsg_vq_new(struct vmsg_device *vd, u32 index, u32 num,
+				   size_t max_mapping,
+				   const struct virtqueue_info *info)
+{
+	struct vmsg_vq *q = kzalloc(sizeof(*q), GFP_KERNEL);
+	int ret;
+
+	if (!q)
+		return ERR_PTR(-ENOMEM);
+	q->vd = vd;
+	q->index = index;
+	INIT_LIST_HEAD(&q->kick);
+	if (vd->bus->win) {
+		ret = vmsg_wctx_init(&q->ctx, vd->bus->win, num, max_mapping,
+				     &vmsg_track_ops);
+		if (ret) {
+			kfree(q);
+			return ERR_PTR(ret);
+		}
+		ret = vmsg_glue_init_vq(q);
+		if (ret)
+			goto err;
+	}
+	q->vq = vmsg_glue_create_ring(q, num, info->ctx, vmsg_notify,
+				      info->callback, info->name);
+	ret = -ENOMEM;
+	if (!q->vq)
+		goto err;
+	q->vq->priv = q;
+	q->vq->num_max = num;
+	ret = vmsg_track_init(q);
+	if (ret)
+		goto err;
+	return q;
+
+err:
+	vmsg_vq_free(q);
+	return ERR_PTR(ret);
+}
+
+/* Sizes of all queues first: the window's budget is for the whole device. */
+static int vmsg_size_vqs(struct vmsg_device *vd, unsigned int nvqs,
+			 struct virtqueue_info infos[], u32 *sizes)
+{
+	unsigned int i, n = 0;
+	struct vmsg_vq_info info;
+	int ret;
+
+	for (i = 0; i < nvqs; i++) {
+		u32 index;
+
+		if (!infos[i].name)
+			continue;
+		index = vmsg_vq_index(vd, n);
+		if (n >= vd->info.max_vqs || index >= VMSG_MAX_VQS) {
+			dev_err(&vd->vdev.dev, "queue %s: the device has only %u\n",
+				infos[i].name, vd->info.max_vqs);
+			return -ENOENT;
+		}
+		ret = vmsg_read_vq(vd, index, &info);
+		if (ret)
+			return ret;
+		if (!info.max_size)
+			return -ENOENT;
+		sizes[n] = min(info.max_size, 32768U);
+		/* Only a packed ring may have any size. */
+		if (!virtio_has_feature(&vd->vdev, VIRTIO_F_RING_PACKED))
+			sizes[n] = rounddown_pow_of_two(sizes[n]);
+		if (vd->bus->win)
+			sizes[n] = min(sizes[n],
+				       vmsg_window_ring_limit(vd->bus->win, sizes[n]));
+		if (!sizes[n])
+			return -ENOSPC;
+		n++;
+	}
+	return n;
+}
+
+/*
+ * The window has to be good for every descriptor of a ring, or at least for as
+ * many as make one large request.
+ */
+#define VMSG_BUDGET_SEGS	128U
+
+static int vmsg_budget(struct vmsg_device *vd, u32 *sizes, unsigned int n,
+		       size_t *max_mapping)
+{
+	u32 *segs;
+	unsigned int i;
+
+	if (!vd->bus->win)
+		return 0;
+	segs = kmalloc_array(n, sizeof(*segs), GFP_KERNEL);
+	if (!segs)
+		return -ENOMEM;
+	for (i = 0; i < n; i++)
+		segs[i] = min(sizes[i], VMSG_BUDGET_SEGS);
+	*max_mapping = vmsg_window_budget(vd->bus->win, segs, n);
+	kfree(segs);
+	if (!*max_mapping) {
+		dev_err(&vd->vdev.dev,
+			"the window is too small for %u more queues\n", n);
+		return -ENOSPC;
+	}
+	vd->limits.max_mapping = *max_mapping;
+	return 0;
+}
+
+static void vmsg_free_table(struct vmsg_vqs *vqs)
+{
+	unsigned int i;
+
+	for (i = 0; vqs && i < vqs->num; i++)
+		if (vqs->q[i])
+			vmsg_vq_free(vqs->q[i]);
+	kfree(vqs);
+}
+
+static int vmsg_make_vqs(struct vmsg_device *vd, unsigned int nvqs,
+			 struct virtqueue *out[], struct virtqueue_info infos[],
+			 const u32 *sizes, size_t max_mapping,
+			 struct vmsg_vqs *vqs)
+{
+	unsigned int i, n = 0;
+	struct vmsg_vq *q;
+	int ret;
+
+	for (i = 0; i < nvqs; i++) {
+		u32 index;
+
+		out[i] = NULL;
+		if (!infos[i].name)
+			continue;
+		index = vmsg_vq_index(vd, n);
+		q = vmsg_vq_new(vd, index, sizes[n], max_mapping, &infos[i]);
+		if (IS_ERR(q))
+			return PTR_ERR(q);
+		vqs->q[index] = q;
+		ret = vmsg_activate_vq(q);
+		if (ret)
+			return ret;
+		out[i] = q->vq;
+		n++;
+	}
+	return 0;
+}
+
+/**
+ * vmsg_find_vqs() - virtio_config_ops.find_vqs
+ * @vdev: the device
+ * @nvqs: entries of @out and @infos
+ * @out: receives the queues, NULL where @infos has no name
+ * @infos: what the driver wants
+ * @desc: ignored, there are no vectors to spread
+ *
+ * Context: may sleep.
+ * Return: 0; -ENOENT for a queue that the device does not have; -ENOSPC when
+ * the window cannot back the queues; -ENODEV when the device was lost; the
+ * errno of a transaction.
+ */
+int vmsg_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
+		  struct virtqueue *out[], struct virtqueue_info infos[],
+		  struct irq_affinity *desc)
+{
+	struct vmsg_device *vd = to_vmsg_device(vdev);
+	struct vmsg_vqs *vqs = NULL;
+	size_t max_mapping = 0;
+	u32 *sizes;
+	int n, ret;
+
+	sizes = kcalloc(max(nvqs, 1U), sizeof(*sizes), GFP_KERNEL);
+	if (!sizes)
+		return -ENOMEM;
+
+	mutex_lock(&vd->vq_lock);
+	n = vmsg_size_vqs(vd, nvqs, infos, sizes);
+	ret = n < 0 ? n : vmsg_budget(vd, sizes, n, &max_mapping);
+	if (!ret && n) {
+		unsigned int top = vmsg_vq_index(vd, n - 1) + 1;
+
+		vqs = kzalloc(struct_size(vqs, q, top), GFP_KERNEL);
+		ret = -ENOMEM;
+		if (vqs) {
+			vqs->num = top;
+			ret = vmsg_make_vqs(vd, nvqs, out, infos, sizes,
+					    max_mapping, vqs);
+		}
+	}
+	/* vmsg_devices_fail() sets it, then looks for queues under our lock. */
+	if (!ret && test_bit(VMSG_DEV_DEAD, &vd->flags))
+		ret = -ENODEV;
+	if (!ret)
+		rcu_assign_pointer(vd->vqs, vqs);
+	else
+		vmsg_free_table(vqs);
+	mutex_unlock(&vd->vq_lock);
+	kfree(sizes);
+	return ret;
+}
+
+/**
+ * vmsg_del_vqs() - virtio_config_ops.del_vqs
+ * @vdev: the device, reset
+ *
+ * Context: may sleep.
+ */
+void vmsg_del_vqs(struct virtio_device *vdev)
+{
+	struct vmsg_device *vd = to_vmsg_device(vdev);
+	struct vmsg_vqs *vqs;
+	unsigned int i;
+
+	mutex_lock(&vd->vq_lock);
+	vqs = rcu_dereference_protected(vd->vqs, lockdep_is_held(&vd->vq_lock));
+	if (vqs) {
+		vmsg_synchronize_cbs(vdev);
+		rcu_assign_pointer(vd->vqs, NULL);
+		synchronize_rcu();
+		for (i = 0; i < vqs->num; i++) {
+			if (!vqs->q[i])
+				continue;
+			WRITE_ONCE(vqs->q[i]->stopped, true);
+			vmsg_engine_forget(vd->bus, vqs->q[i]);
+		}
+		vmsg_free_table(vqs);
+	}
+	mutex_unlock(&vd->vq_lock);
+}
+
+/**
+ * vmsg_disable_vq_and_reset() - virtio_config_ops.disable_vq_and_reset
+ * @vq: the queue
+ *
+ * Context: may sleep.
+ * Return: 0; -ENOENT without VIRTIO_F_RING_RESET; the errno of the
+ * transaction.
+ */
+int vmsg_disable_vq_and_reset(struct virtqueue *vq)
+{
+	struct vmsg_vq *q = vq->priv;
+	int ret;
+
+	if (!virtio_has_feature(vq->vdev, VIRTIO_F_RING_RESET))
+		return -ENOENT;
+	ret = vmsg_reset_vq(q);
+	if (ret)
+		return ret;
+	WRITE_ONCE(q->stopped, true);
+	vmsg_synchronize_cbs(vq->vdev);
+	vmsg_engine_forget(q->vd->bus, q);
+	vq->reset = true;
+	return 0;
+}
+
+/**
+ * vmsg_enable_vq_after_reset() - virtio_config_ops.enable_vq_after_reset
+ * @vq: the queue, its ring empty and maybe of another size
+ *
+ * Context: may sleep.
+ * Return: 0; -EBUSY for a queue that is not reset; the errno of the
+ * transaction.
+ */
+int vmsg_enable_vq_after_reset(struct virtqueue *vq)
+{
+	struct vmsg_vq *q = vq->priv;
+	int ret;
+
+	if (!vq->reset)
+		return -EBUSY;
+	vmsg_track_exit(q);
+	ret = vmsg_track_init(q);
+	if (!ret)
+		ret = vmsg_activate_vq(q);
+	if (ret)
+		return ret;
+	WRITE_ONCE(q->stopped, false);
+	vq->reset = false;
+	return 0;
+}
+
+/*
+ * Failing a device, in three steps; see vmsg_devices_fail().
+ */
+
+/**
+ * vmsg_vqs_condemn() - no buffer may be added any more
+ * @vd: the device, already marked dead
+ *
+ * Context: may sleep.
+ */
+void vmsg_vqs_condemn(struct vmsg_device *vd)
+{
+	struct vmsg_vqs *vqs;
+	unsigned int i;
+
+	mutex_lock(&vd->vq_lock);
+	vqs = rcu_dereference_protected(vd->vqs, lockdep_is_held(&vd->vq_lock));
+	for (i = 0; vqs && i < vqs->num; i++)
+		if (vqs->q[i] && vqs->q[i]->ctx.win)
+			vmsg_wctx_condemn(&vqs->q[i]->ctx);
+	mutex_unlock(&vd->vq_lock);
+}
+
+/**
+ * vmsg_vqs_drain() - give back what the device will never use
+ * @vd: the device, condemned
+ *
+ * Context: any.
+ * Return: how many buffers their driver has still to collect.
+ */
+unsigned int vmsg_vqs_drain(struct vmsg_device *vd)
+{
+	unsigned int i, left = 0;
+	struct vmsg_vqs *vqs;
+	struct vmsg_vq *q;
+
+	/* As for a used event: no lock of ours is held while the driver runs. */
+	rcu_read_lock();
+	vqs = rcu_dereference(vd->vqs);
+	for (i = 0; vqs && i < vqs->num; i++) {
+		q = READ_ONCE(vqs->q[i]);
+		if (!q || READ_ONCE(q->stopped) || !vmsg_track_drain(q))
+			continue;
+		vmsg_vq_run(q);
+		left += READ_ONCE(q->track.count);
+	}
+	rcu_read_unlock();
+	return left;
+}
+
+/**
+ * vmsg_vqs_break() - let the drivers see that the device is gone
+ * @vd: the device, drained
+ *
+ * Context: may sleep.
+ */
+void vmsg_vqs_break(struct vmsg_device *vd)
+{
+	struct vmsg_vqs *vqs;
+	unsigned int i;
+
+	mutex_lock(&vd->vq_lock);
+	vqs = rcu_dereference_protected(vd->vqs, lockdep_is_held(&vd->vq_lock));
+	for (i = 0; vqs && i < vqs->num; i++)
+		if (vqs->q[i])
+			__virtqueue_break(vqs->q[i]->vq);
+	mutex_unlock(&vd->vq_lock);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * virtio-msg: what a transport is written against
+ *
+ * A transport carries messages of one bus to its peer and back.  It describes
+ * itself with constant data (struct virtio_msg_transport_desc) and a few
+ * operations (struct virtio_msg_transport_ops); everything that the core can
+ * do for all transports is not an operation.
+ *
+ * A transport whose link is the shared-memory segment needs even less: see
+ * struct virtio_msg_segment_desc at the end.
+ */
+#ifndef _LINUX_VIRTIO_MSG_H
+#define _LINUX_VIRTIO_MSG_H
+
+#include <linux/bits.h>
+#include <linux/types.h>
+#include <uapi/linux/virtio_msg.h>
+
+struct device;
+struct module;
+struct seq_file;
+struct virtio_msg_bus;
+
+/* send() may be called in atomic context and never sleeps. */
+#define VIRTIO_MSG_T_ATOMIC_SEND	BIT(0)
+/* The response to a request is handed to virtio_msg_rx() before send() returns. */
+#define VIRTIO_MSG_T_REPLY_IN_SEND	BIT(1)
+/* The device sees nothing but the window; a link without one is refused. */
+#define VIRTIO_MSG_T_NEEDS_WINDOW	BIT(2)
+
+/**
+ * struct virtio_msg_window - the memory that the peer can see
+ * @va: kernel mapping, cached or write-combining, never of Device type
+ * @phys: physical address of the first byte, or ~0 where it has none
+ * @size: bytes; 0 for a bus without a window
+ * @wire: wire address of the first byte (area id in bits 63:48)
+ */
+struct virtio_msg_window {
+	void *va;
+	phys_addr_t phys;
+	u64 size;
+	u64 wire;
+};
+
+/**
+ * struct virtio_msg_link - what a bring-up has settled
+ * @wire: wire revision, VIRTIO_MSG_WIRE_*
+ * @max_msg_size: longest message that both sides take, header included, bytes
+ * @kick_words: kicks travel in notification words: NOTIFICATION_DATA has no
+ *	room and is masked
+ * @peer: number of the peer, for people; ~0 where it has none
+ * @instance: the peer's instance number, 0 where it has none
+ * @window: where rings and buffers go
+ * @shm_phys: physical address of area 1, for device shared memory; ~0: none
+ * @shm_size: bytes of area 1
+ */
+struct virtio_msg_link {
+	unsigned int wire;
+	u16 max_msg_size;
+	bool kick_words;
+	u32 peer;
+	u32 instance;
+	struct virtio_msg_window window;
+	phys_addr_t shm_phys;
+	u64 shm_size;
+};
+
+/**
+ * struct virtio_msg_transport_ops - operations of a transport
+ * @start: bring the link up, or begin to; ends in virtio_msg_peer_up(), now or
+ *	later.  May sleep.  0 or a negative errno, which fails the registration.
+ * @stop: take the link down for good; no call of virtio_msg_rx() and friends
+ *	may be running or follow when it returns.  May sleep.
+ * @send: give one frame to the peer.  Calls are never concurrent on one bus and
+ *	no lock of the core is held.  Atomic context if the transport claims
+ *	VIRTIO_MSG_T_ATOMIC_SEND, else may sleep.  0; -EAGAIN when there is no
+ *	room: the core keeps the frame and tries again after
+ *	virtio_msg_tx_space(); -ENOTCONN when the peer is gone; another errno
+ *	fails this one message.
+ * @kick: optional.  Tell the device side that a virtqueue has new buffers,
+ *	without a message.  Any context, never sleeps, never fails for lack of
+ *	room.  0, or -EOPNOTSUPP when this queue's kicks travel as EVENT_AVAIL.
+ * @sync_rx: optional.  Return when no virtio_msg_rx_used() that began before
+ *	the call still runs, where synchronize_rcu() cannot tell.  May sleep.
+ * @lost: optional.  The core has ended all transactions and removed all
+ *	devices of the lost peer: the link may be brought up again.  May sleep.
+ * @suspend: optional.  Devices are frozen; quiesce the link.  May sleep.
+ * @resume: optional.  Undo @suspend.  May sleep.
+ * @show: optional.  Print the transport's own lines for debugfs.  May sleep.
+ */
+struct virtio_msg_transport_ops {
+	int (*start)(struct virtio_msg_bus *bus);
+	void (*stop)(struct virtio_msg_bus *bus);
+	int (*send)(struct virtio_msg_bus *bus, const void *frame, size_t len);
+	int (*kick)(struct virtio_msg_bus *bus, u16 dev_num, u16 vq);
+	void (*sync_rx)(struct virtio_msg_bus *bus);
+	void (*lost)(struct virtio_msg_bus *bus);
+	int (*suspend)(struct virtio_msg_bus *bus);
+	int (*resume)(struct virtio_msg_bus *bus);
+	void (*show)(struct virtio_msg_bus *bus, struct seq_file *s);
+};
+
+/**
+ * struct virtio_msg_transport_desc - constant data of a transport
+ * @name: what users see, e.g. in virtio_config_ops.bus_name()
+ * @owner: module to pin while a bus exists
+ * @ops: its operations
+ * @max_inflight: most transactions under way at once on one bus
+ * @request_timeout_ms: default time-out of a transaction; 0 takes the module's
+ * @flags: VIRTIO_MSG_T_*
+ */
+struct virtio_msg_transport_desc {
+	const char *name;
+	struct module *owner;
+	const struct virtio_msg_transport_ops *ops;
+	unsigned int max_inflight;
+	unsigned int request_timeout_ms;
+	unsigned long flags;
+};
+
+struct virtio_msg_bus *
+virtio_msg_bus_alloc(struct device *parent,
+		     const struct virtio_msg_transport_desc *desc, void *priv);
+int virtio_msg_bus_register(struct virtio_msg_bus *bus);
+void virtio_msg_bus_unregister(struct virtio_msg_bus *bus);
+void virtio_msg_bus_put(struct virtio_msg_bus *bus);
+void *virtio_msg_bus_priv(struct virtio_msg_bus *bus);
+struct device *virtio_msg_bus_dev(struct virtio_msg_bus *bus);
+const char *virtio_msg_wire_name(unsigned int wire);
+
+void virtio_msg_rx(struct virtio_msg_bus *bus, const void *frame, size_t len);
+void virtio_msg_rx_used(struct virtio_msg_bus *bus, u16 dev_num, u16 vq,
+			bool all);
+void virtio_msg_tx_space(struct virtio_msg_bus *bus);
+void virtio_msg_peer_up(struct virtio_msg_bus *bus,
+			const struct virtio_msg_link *link);
+void virtio_msg_peer_lost(struct virtio_msg_bus *bus, const char *why);
+void virtio_msg_rescan(struct virtio_msg_bus *bus);
+int virtio_msg_bus_suspend(struct virtio_msg_bus *bus);
+int virtio_msg_bus_resume(struct virtio_msg_bus *bus);
+
+/* Transports whose link is the shared-memory segment. */
+
+struct virtio_msg_segment;
+
+/**
+ * struct virtio_msg_segment_desc - a segment and its doorbell
+ * @name: what users see
+ * @owner: module to pin while the bus exists
+ * @va: kernel mapping of the segment, cached or write-combining
+ * @phys: its physical address
+ * @size: bytes mapped at @va
+ * @own_peer: own peer id, VIRTIO_MSG_PEER_NONE where there are none
+ * @wire_mask: bitmap of wire revisions to accept
+ * @ring: ring the doorbell of peer @peer (VIRTIO_MSG_PEER_NONE: there is but
+ *	one).  Any context, never sleeps.  The segment has ordered its writes
+ *	before the call.
+ * @priv: passed to @ring
+ */
+struct virtio_msg_segment_desc {
+	const char *name;
+	struct module *owner;
+	void *va;
+	phys_addr_t phys;
+	u64 size;
+	u16 own_peer;
+	u32 wire_mask;
+	void (*ring)(void *priv, u16 peer);
+	void *priv;
+};
+
+int virtio_msg_segment_check(const void *va, u64 size);
+int virtio_msg_wire_mask(const char *names, u32 *mask);
+struct virtio_msg_segment *
+virtio_msg_segment_register(struct device *parent,
+			    const struct virtio_msg_segment_desc *desc);
+void virtio_msg_segment_stop(struct virtio_msg_segment *link);
+void virtio_msg_segment_free(struct virtio_msg_segment *link);
+void virtio_msg_segment_interrupt(struct virtio_msg_segment *link);
+int virtio_msg_segment_suspend(struct virtio_msg_segment *link);
+int virtio_msg_segment_resume(struct virtio_msg_segment *link);
+
+#endif /* _LINUX_VIRTIO_MSG_H */
