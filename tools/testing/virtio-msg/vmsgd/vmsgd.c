@@ -1,0 +1,1330 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vmsgd: virtio-msg devices behind an ivshmem segment
+ *
+ * An ordinary client of the ivshmem server, with a new peer id at each start.
+ * One thread, one loop: the library is called from here alone.
+ */
+#define _GNU_SOURCE
+#include <argp.h>
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmsgd.h"
+
+#define LOCK_MS		10000	/* an earlier daemon's back ends may linger */
+#define SETTLE_MS	15000	/* for the first devices to be ready */
+#define BACKLOG		512
+
+static const struct device_type *const types[] = {
+	&blk_type, &net_type, &rng_type, &console_type, &ramblk_type,
+};
+
+#define NTYPES (sizeof(types) / sizeof(types[0]))
+
+static const char *const wire_names[VIRTIO_MSG_WIRE_COUNT] = {
+	"rfc2", "v1", "v2", "xid32",
+};
+
+static struct {
+	const char *ivshmem;
+	const char *control;
+	uint32_t wire;
+	const char *dev[256];
+	int ndev;
+} opt = { .wire = 0xf };
+
+int shm_fd = -1, lock_fd = -1;
+uint64_t shm_size, window_offset, window_length;
+
+static struct vmsg_bus bus;
+static struct vmsg_seg seg;
+static struct device *devices;
+static bool stopping;
+static bool started;
+static int exit_status;
+
+/* ------------------------------------------------------ specifications */
+
+const char *spec_next(struct spec *s, const char *key, int *pos)
+{
+	int i;
+
+	for (i = *pos; i < s->n; i++) {
+		if (strcmp(s->key[i], key))
+			continue;
+		s->used[i] = true;
+		*pos = i + 1;
+		return s->value[i] ? s->value[i] : "";
+	}
+	return NULL;
+}
+
+const char *spec_get(struct spec *s, const char *key)
+{
+	int pos = 0;
+
+	return spec_next(s, key, &pos);
+}
+
+bool spec_bool(struct spec *s, const char *key, bool dflt, char **err)
+{
+	const char *v = spec_get(s, key);
+
+	if (!v)
+		return dflt;
+	if (!*v || !strcmp(v, "on") || !strcmp(v, "yes") || !strcmp(v, "1"))
+		return true;
+	if (!strcmp(v, "off") || !strcmp(v, "no") || !strcmp(v, "0"))
+		return false;
+	if (!*err)
+		*err = xasprintf("%s=%s is neither on nor off", key, v);
+	return dflt;
+}
+
+uint64_t spec_number(struct spec *s, const char *key, uint64_t dflt,
+		     uint64_t min, uint64_t max, char **err)
+{
+	const char *v = spec_get(s, key);
+	unsigned long long n;
+	unsigned int shift = 0;
+	char *end;
+
+	if (!v)
+		return dflt;
+	errno = 0;
+	n = strtoull(v, &end, 0);
+	switch (*end) {
+	case 'G': case 'g':
+		shift += 10;
+		/* fall through */
+	case 'M': case 'm':
+		shift += 10;
+		/* fall through */
+	case 'K': case 'k':
+		shift += 10;
+		end++;
+	}
+	if (errno || end == v || *end || *v == '-' ||
+	    n > (UINT64_MAX >> shift) || n << shift < min || n << shift > max) {
+		if (!*err)
+			*err = xasprintf("%s=%s is not a number from %llu to %llu",
+					 key, v, (unsigned long long)min,
+					 (unsigned long long)max);
+		return dflt;
+	}
+	return n << shift;
+}
+
+/* Commas part it; two in a row are one that belongs to a value. */
+static bool spec_parse(const char *text, struct spec *s, char **err)
+{
+	char *in, *out, *start;
+
+	memset(s, 0, sizeof(*s));
+	s->text = xstrdup(text);
+	s->kind = s->text;
+	in = s->text;
+	out = in;
+	start = in;
+	for (;; in++) {
+		char *eq;
+
+		if (*in == ',' && in[1] == ',') {
+			*out++ = ',';
+			in++;
+			continue;
+		}
+		if (*in && *in != ',') {
+			*out++ = *in;
+			continue;
+		}
+		if (start != s->text) {
+			if (s->n == (int)(sizeof(s->key) / sizeof(s->key[0]))) {
+				*err = xasprintf("too many options");
+				return false;
+			}
+			if (out == start) {
+				*err = xasprintf("an empty option in '%s'", text);
+				return false;
+			}
+		}
+		{
+			bool last = !*in;
+
+			*out++ = 0;
+			if (start != s->text) {
+				eq = strchr(start, '=');
+				if (eq)
+					*eq = 0;
+				s->key[s->n] = start;
+				s->value[s->n++] = eq ? eq + 1 : NULL;
+			}
+			if (last)
+				return true;
+			/* Behind what was read: @out never passes @in. */
+			start = out;
+		}
+	}
+}
+
+static void spec_free(struct spec *s)
+{
+	free(s->text);
+}
+
+/* --------------------------------------------------------------- devices */
+
+static struct device *device_by_num(int num)
+{
+	struct device *d;
+
+	for (d = devices; d; d = d->next)
+		if (d->num == num)
+			return d;
+	return NULL;
+}
+
+static void tell_waiter(struct device *d, const char *err)
+{
+	void (*waiter)(void *, const char *) = d->waiter;
+
+	d->waiter = NULL;
+	if (waiter)
+		waiter(d->waiter_priv, err);
+}
+
+static void device_free(struct device *d)
+{
+	struct device **p;
+
+	for (p = &devices; *p; p = &(*p)->next)
+		if (*p == d) {
+			*p = d->next;
+			break;
+		}
+	tell_waiter(d, NULL);
+	debug("device %d: gone", d->num);
+	free(d->spec);
+	free(d->identity);
+	d->type->destroy(d);
+}
+
+static void on_release(struct vmsg_dev *vd)
+{
+	struct device *d;
+
+	for (d = devices; d; d = d->next)
+		if (d->vd == vd) {
+			device_free(d);
+			return;
+		}
+}
+
+/* The same device has the same UUID whenever it comes: FNV-1a, twice. */
+static void make_uuid(struct device *d)
+{
+	static const uint64_t basis[2] = { 0xcbf29ce484222325, 0x84222325cbf29ce4 };
+	char *name = xasprintf("%s#%d", d->identity, d->num);
+	const char *p;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		uint64_t h = basis[i];
+
+		for (p = name; *p; p++)
+			h = (h ^ (uint8_t)*p) * 0x100000001b3ULL;
+		h ^= h >> 29;
+		memcpy(d->vd->uuid + 8 * i, &h, 8);
+	}
+	/* Version 8: made in a way of its own. */
+	d->vd->uuid[6] = (uint8_t)((d->vd->uuid[6] & 0x0f) | 0x80);
+	d->vd->uuid[8] = (uint8_t)((d->vd->uuid[8] & 0x3f) | 0x80);
+	free(name);
+}
+
+void device_ready(struct device *d)
+{
+	d->vd->num = (uint16_t)d->num;
+	d->vd->vendor_id = 0x1af4;
+	d->vd->release = on_release;
+	make_uuid(d);
+	if (vmsg_bus_add(&bus, d->vd)) {
+		device_failed(d, "its number is taken");
+		return;
+	}
+	d->announced = true;
+	info("device %d: %s is ready", d->num, d->spec);
+	tell_waiter(d, NULL);
+}
+
+void device_failed(struct device *d, const char *fmt, ...)
+{
+	char *why;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&why, fmt, ap) < 0)
+		exit(1);
+	va_end(ap);
+	info("device %d: %s: %s", d->num, d->spec, why);
+	if (d->waiter) {
+		tell_waiter(d, why);
+		d->leaving = true;	/* freed from the main loop */
+	} else {
+		exit_status = 1;
+		stopping = true;
+	}
+	free(why);
+}
+
+static struct device *device_create(const char *text, char **err)
+{
+	struct device *d = NULL, **p;
+	struct spec s;
+	uint64_t num;
+	size_t t;
+	int i;
+
+	*err = NULL;
+	if (!spec_parse(text, &s, err))
+		goto out;
+	for (t = 0; t < NTYPES; t++)
+		if (!strcmp(types[t]->name, s.kind))
+			break;
+	if (t == NTYPES) {
+		*err = xasprintf("unknown kind of device '%s': it must be blk, net, rng, console or ramblk",
+				 s.kind);
+		goto out;
+	}
+	num = spec_number(&s, "num", UINT64_MAX, 0, 65535, err);
+	if (*err)
+		goto out;
+	if (num == UINT64_MAX) {
+		for (num = 1; device_by_num((int)num); num++)
+			;
+		if (num > 65535) {
+			*err = xasprintf("no device number is free");
+			goto out;
+		}
+	} else if (device_by_num((int)num)) {
+		*err = xasprintf("device number %d is in use", (int)num);
+		goto out;
+	}
+	d = types[t]->create(&s, err);
+	if (!d)
+		goto out;
+	d->type = types[t];
+	d->num = (int)num;
+	d->spec = xstrdup(text);
+	for (i = 0; i < s.n && !*err; i++)
+		if (!s.used[i])
+			*err = xasprintf("'%s' is not an option of %s", s.key[i],
+					 s.kind);
+	if (*err) {
+		free(d->spec);
+		free(d->identity);
+		d->type->destroy(d);
+		d = NULL;
+		goto out;
+	}
+	for (p = &devices; *p; p = &(*p)->next)
+		;
+	*p = d;
+out:
+	spec_free(&s);
+	return d;
+}
+
+/* Devices that failed to open are freed here, where nobody stands on them. */
+static void sweep(void)
+{
+	struct device *d, *next;
+
+	for (d = devices; d; d = next) {
+		next = d->next;
+		if (d->leaving && !d->announced)
+			device_free(d);
+	}
+}
+
+/* --------------------------------------------------------------- ivshmem */
+
+struct peer {
+	uint16_t id;
+	int fd;			/* of vector 0 */
+	struct peer *next;
+};
+
+static struct source server;
+static struct peer *peers;
+static int64_t own_id = -1;
+static struct source own_vector[64];
+static unsigned int nvectors;
+
+static void on_doorbell(struct source *src, uint32_t events)
+{
+	uint64_t count;
+	ssize_t n;
+
+	(void)events;
+	/* What it is about is in the segment, which is looked at anyway. */
+	n = read(src->fd, &count, sizeof(count));
+	(void)n;
+}
+
+static void ring(struct peer *p)
+{
+	uint64_t one = 1;
+
+	if (write(p->fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		debug("doorbell of peer %u: %m", p->id);
+}
+
+static void doorbell(struct vmsg_seg *s, uint16_t id)
+{
+	struct peer *p;
+
+	(void)s;
+	for (p = peers; p; p = p->next) {
+		if (id != VIRTIO_MSG_PEER_NONE && p->id != id)
+			continue;
+		/* Nobody has said who it is: it is for whoever is there. */
+		ring(p);
+		if (id != VIRTIO_MSG_PEER_NONE)
+			return;
+	}
+}
+
+static void peer_message(int64_t id, int fd)
+{
+	struct peer *p, **pp;
+
+	if (id == own_id) {
+		struct source *v = &own_vector[nvectors];
+
+		if (fd < 0 || nvectors == 64) {
+			if (fd >= 0)
+				close(fd);
+			return;
+		}
+		v->fd = fd;
+		v->fn = on_doorbell;
+		set_nonblock(fd);
+		if (loop_add(v, EPOLLIN) < 0) {
+			info("doorbell: %m");
+			close(fd);
+			return;
+		}
+		nvectors++;
+		return;
+	}
+	if (id < 0 || id >= VIRTIO_MSG_PEER_NONE) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	for (pp = &peers; (p = *pp); pp = &p->next)
+		if (p->id == id)
+			break;
+	if (fd < 0) {
+		if (!p)
+			return;
+		debug("peer %u left", p->id);
+		*pp = p->next;
+		close(p->fd);
+		free(p);
+		if (started)
+			vmsg_seg_peer_gone(&seg, (uint16_t)id, now_ms());
+		return;
+	}
+	if (p) {
+		/* A further vector; all our doorbells are vector 0. */
+		close(fd);
+		return;
+	}
+	p = xzalloc(sizeof(*p));
+	p->id = (uint16_t)id;
+	p->fd = fd;
+	set_nonblock(fd);
+	p->next = peers;
+	peers = p;
+	debug("peer %u is there", p->id);
+}
+
+/* Return: 1 got one, 0 nothing there, -1 end. */
+static int server_read(int64_t *value, int *fd, bool wait)
+{
+	static uint8_t buf[8];
+	static size_t have;
+	static int pending = -1;
+
+	while (have < sizeof(buf)) {
+		char control[CMSG_SPACE(sizeof(int))];
+		struct iovec iov = { .iov_base = buf + have,
+				     .iov_len = sizeof(buf) - have };
+		struct msghdr msg = {
+			.msg_iov = &iov, .msg_iovlen = 1,
+			.msg_control = control, .msg_controllen = sizeof(control),
+		};
+		struct cmsghdr *cm;
+		ssize_t n = recvmsg(server.fd, &msg, MSG_CMSG_CLOEXEC |
+				    (wait ? 0 : MSG_DONTWAIT));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return 0;
+		if (n <= 0)
+			return -1;
+		cm = CMSG_FIRSTHDR(&msg);
+		if (cm && cm->cmsg_level == SOL_SOCKET &&
+		    cm->cmsg_type == SCM_RIGHTS) {
+			if (pending >= 0)
+				close(pending);
+			memcpy(&pending, CMSG_DATA(cm), sizeof(int));
+		}
+		have += (size_t)n;
+	}
+	memcpy(value, buf, 8);
+	*value = (int64_t)le64toh((uint64_t)*value);
+	*fd = pending;
+	pending = -1;
+	have = 0;
+	return 1;
+}
+
+static void on_server(struct source *src, uint32_t events)
+{
+	int64_t value;
+	int fd, ret;
+
+	(void)src;
+	(void)events;
+	while ((ret = server_read(&value, &fd, false)) > 0)
+		peer_message(value, fd);
+	if (ret < 0) {
+		info("the ivshmem server is gone");
+		exit_status = 1;
+		stopping = true;
+	}
+}
+
+static bool join_server(void)
+{
+	struct timeval tv = { .tv_sec = 5 };
+	struct stat st;
+	int64_t value;
+	int fd;
+
+	server.fd = unix_connect(opt.ivshmem);
+	server.fn = on_server;
+	if (server.fd < 0) {
+		info("%s: %m (is vmsg-ivshmem running?)", opt.ivshmem);
+		return false;
+	}
+	setsockopt(server.fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	if (server_read(&value, &fd, true) != 1 || value || fd >= 0 ||
+	    server_read(&own_id, &fd, true) != 1 || own_id < 0 ||
+	    own_id >= VIRTIO_MSG_PEER_NONE || fd >= 0 ||
+	    server_read(&value, &shm_fd, true) != 1 || value != -1 ||
+	    shm_fd < 0) {
+		info("%s does not speak the ivshmem protocol", opt.ivshmem);
+		return false;
+	}
+	/* Our own vectors come last, so all that are there are known then. */
+	while (!nvectors) {
+		if (server_read(&value, &fd, true) != 1) {
+			info("%s: no doorbell vector", opt.ivshmem);
+			return false;
+		}
+		peer_message(value, fd);
+	}
+	if (fstat(shm_fd, &st) < 0 || st.st_size < 4096) {
+		info("the shared memory has no size");
+		return false;
+	}
+	shm_size = (uint64_t)st.st_size;
+	seg.size = shm_size;
+	seg.mem = mmap(NULL, shm_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       shm_fd, 0);
+	if (seg.mem == MAP_FAILED) {
+		info("mmap: %m");
+		return false;
+	}
+	return loop_add(&server, EPOLLIN) == 0;
+}
+
+/*
+ * One daemon at a time, and no writer left over from the last one: its block
+ * back ends hold this lock until they are gone.  The memory is opened once more
+ * for it, as locks belong to what open() returns, which all clients share.
+ */
+static bool take_lock(void)
+{
+	uint64_t until = now_ms() + LOCK_MS;
+	bool told = false;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", shm_fd);
+	lock_fd = open(path, O_RDWR | O_CLOEXEC);
+	if (lock_fd < 0) {
+		info("cannot open the memory again to lock it: %m");
+		return false;
+	}
+	while (flock(lock_fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR) {
+			info("flock: %m");
+			return false;
+		}
+		if (now_ms() > until) {
+			info("another vmsgd, or a back end that it left, uses this memory");
+			return false;
+		}
+		if (!told)
+			debug("waiting for another vmsgd to end");
+		told = true;
+		usleep(5000);
+	}
+	return true;
+}
+
+/* --------------------------------------------------------------- library */
+
+void get_random(void *buf, size_t len)
+{
+	uint8_t *p = buf;
+
+	while (len) {
+		ssize_t n = getrandom(p, len, 0);
+
+		if (n <= 0)
+			continue;
+		p += n;
+		len -= (size_t)n;
+	}
+}
+
+static uint32_t random32(struct vmsg_seg *s)
+{
+	uint32_t v;
+
+	(void)s;
+	get_random(&v, sizeof(v));
+	return v;
+}
+
+static void bus_log(struct vmsg_bus *b, struct vmsg_dev *dev, const char *what,
+		    uint32_t value)
+{
+	(void)b;
+	if (dev)
+		info("device %u: %s (%u, 0x%x)", dev->num, what, value, value);
+	else
+		info("bus: %s (%u, 0x%x)", what, value, value);
+}
+
+static bool make_bus(void)
+{
+	int ret;
+
+	seg.bus = &bus;
+	seg.wire_offered = opt.wire;
+	seg.device_peer = (uint16_t)own_id;
+	seg.doorbell = doorbell;
+	seg.random = random32;
+	seg.bare_wire = VIRTIO_MSG_WIRE_V2;
+	while (!(opt.wire >> seg.bare_wire & 1))
+		seg.bare_wire = (seg.bare_wire + 1) % VIRTIO_MSG_WIRE_COUNT;
+	ret = vmsg_seg_init(&seg);
+	if (ret == -VMSG_ENOENT) {
+		info("no virtio-msg segment in the memory of %s", opt.ivshmem);
+		return false;
+	}
+	if (ret) {
+		info("the segment's layout is impossible, or too small for the wire revisions asked for");
+		return false;
+	}
+	if (seg.l.bare) {
+		/* Nobody says where the window is: all that is left. */
+		uint64_t end = seg.l.drv_elems + (uint64_t)seg.l.num_elems *
+			       seg.l.elem_size;
+
+		seg.bare_window_offset = (end + 4095) & ~4095ULL;
+		seg.bare_window_length = seg.size - seg.bare_window_offset;
+		if (vmsg_seg_init(&seg))
+			return false;
+	}
+	window_offset = seg.l.window_offset;
+	window_length = seg.l.window_length;
+
+	bus.require = VMSG_F_VERSION_1 | VMSG_F_ACCESS_PLATFORM;
+	bus.frame_size = seg.l.elem_size;
+	bus.frame = xzalloc(2 * (size_t)bus.frame_size);
+	bus.backlog_slots = BACKLOG;
+	bus.backlog = xzalloc(BACKLOG * ((size_t)bus.frame_size + 8));
+	bus.random = random32(NULL);
+	bus.log = bus_log;
+	return true;
+}
+
+/* --------------------------------------------------------------- control */
+
+static const char *state_name(void)
+{
+	static const char *const names[] = {
+		[VMSG_SEG_STOPPED] = "stopped", [VMSG_SEG_CLEANUP] = "cleanup",
+		[VMSG_SEG_HOLD] = "hold", [VMSG_SEG_INIT] = "init",
+		[VMSG_SEG_READY] = "ready", [VMSG_SEG_HALF] = "half",
+		[VMSG_SEG_RUN] = "run",
+	};
+
+	return names[seg.state];
+}
+
+static const char *const transport_names[256] = {
+	[VIRTIO_MSG_GET_DEVICE_INFO] = "GET_DEVICE_INFO",
+	[VIRTIO_MSG_GET_DEVICE_FEATURES] = "GET_DEVICE_FEATURES",
+	[VIRTIO_MSG_SET_DRIVER_FEATURES] = "SET_DRIVER_FEATURES",
+	[VIRTIO_MSG_GET_CONFIG] = "GET_CONFIG",
+	[VIRTIO_MSG_SET_CONFIG] = "SET_CONFIG",
+	[VIRTIO_MSG_GET_DEVICE_STATUS] = "GET_DEVICE_STATUS",
+	[VIRTIO_MSG_SET_DEVICE_STATUS] = "SET_DEVICE_STATUS",
+	[VIRTIO_MSG_GET_VQUEUE] = "GET_VQUEUE",
+	[VIRTIO_MSG_SET_VQUEUE] = "SET_VQUEUE",
+	[VIRTIO_MSG_RESET_VQUEUE] = "RESET_VQUEUE",
+	[VIRTIO_MSG_GET_SHM] = "GET_SHM",
+	[VIRTIO_MSG_EVENT_CONFIG] = "EVENT_CONFIG",
+	[VIRTIO_MSG_EVENT_AVAIL] = "EVENT_AVAIL",
+	[VIRTIO_MSG_EVENT_USED] = "EVENT_USED",
+};
+
+static const char *const bus_names[256] = {
+	[VIRTIO_MSG_BUS_GET_DEVICES] = "GET_DEVICES",
+	[VIRTIO_MSG_BUS_PING] = "PING",
+	[VIRTIO_MSG_BUS_EVENT_DEVICE] = "EVENT_DEVICE",
+};
+
+static void print_messages_json(FILE *f, const uint64_t n[2][256])
+{
+	bool first = true;
+	int b, i;
+
+	fputc('{', f);
+	for (b = 0; b < 2; b++)
+		for (i = 0; i < 256; i++) {
+			const char *name = b ? bus_names[i] : transport_names[i];
+
+			if (!n[b][i])
+				continue;
+			fprintf(f, "%s\"", first ? "" : ",");
+			first = false;
+			if (name)
+				fputs(name, f);
+			else
+				fprintf(f, "%s_0x%02x", b ? "BUS" : "TRANSPORT", i);
+			fprintf(f, "\":%llu", (unsigned long long)n[b][i]);
+		}
+	fputc('}', f);
+}
+
+static void print_uuid(FILE *f, const uint8_t *u)
+{
+	int i;
+
+	for (i = 0; i < 16; i++)
+		fprintf(f, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ?
+			"-" : "", u[i]);
+}
+
+static void print_bus(FILE *f, bool json)
+{
+	const struct vmsg_bus_stats *st = &bus.stats;
+	const char *wire = bus.up ? wire_names[bus.wire] : "none";
+
+	if (json) {
+		fprintf(f, "\"bus\":{\"state\":\"%s\",\"wire\":\"%s\",\"own_peer\":%d,\"driver_peer\":%d,\"device_instance\":%u,\"driver_instance\":%u,\"links\":%llu,\"losses\":%u,\"doorbells\":%llu,\"malformed\":%llu,\"refused\":%llu,\"stray\":%llu,\"backlogged\":%llu,\"received\":",
+			state_name(), wire, (int)own_id,
+			seg.driver_peer == VIRTIO_MSG_PEER_NONE ? -1 : seg.driver_peer,
+			seg.device_instance, seg.driver_instance,
+			(unsigned long long)st->links, seg.drops,
+			(unsigned long long)seg.doorbells_out,
+			(unsigned long long)st->malformed,
+			(unsigned long long)st->refused,
+			(unsigned long long)st->stray,
+			(unsigned long long)st->backlogged);
+		print_messages_json(f, st->rx);
+		fputs(",\"sent\":", f);
+		print_messages_json(f, st->tx);
+		fputc('}', f);
+		return;
+	}
+	fprintf(f, "bus: %s, wire %s, our peer id %d, the driver's %d, came up %llu times, lost %u times\n",
+		state_name(), wire, (int)own_id,
+		seg.driver_peer == VIRTIO_MSG_PEER_NONE ? -1 : seg.driver_peer,
+		(unsigned long long)st->links, seg.drops);
+	fprintf(f, "doorbells rung %llu; malformed %llu, refused %llu, stray %llu, backlogged %llu\n",
+		(unsigned long long)seg.doorbells_out,
+		(unsigned long long)st->malformed,
+		(unsigned long long)st->refused, (unsigned long long)st->stray,
+		(unsigned long long)st->backlogged);
+}
+
+static void print_message_table(FILE *f)
+{
+	int b, i;
+
+	fprintf(f, "%-24s %12s %12s\n", "message", "received", "sent");
+	for (b = 1; b >= 0; b--)
+		for (i = 0; i < 256; i++) {
+			const char *name = b ? bus_names[i] : transport_names[i];
+			char other[24];
+
+			if (!bus.stats.rx[b][i] && !bus.stats.tx[b][i])
+				continue;
+			if (!name) {
+				snprintf(other, sizeof(other), "%s 0x%02x",
+					 b ? "bus" : "transport", (unsigned int)i);
+				name = other;
+			}
+			fprintf(f, "%-24s %12llu %12llu\n", name,
+				(unsigned long long)bus.stats.rx[b][i],
+				(unsigned long long)bus.stats.tx[b][i]);
+		}
+}
+
+static void print_devices(FILE *f, bool json, bool stats)
+{
+	struct device *d;
+	bool first = true;
+
+	if (json)
+		fputs("\"devices\":[", f);
+	else if (stats)
+		fprintf(f, "%5s %-8s %9s %9s %9s %9s %12s %12s %6s %6s\n", "num",
+			"device", "messages", "kicks", "used", "requests",
+			"from driver", "to driver", "resets", "faults");
+	else
+		fprintf(f, "%5s %-8s %3s %6s %6s %-36s %s\n", "num", "device",
+			"id", "queues", "status", "uuid", "specification");
+	for (d = devices; d; d = d->next) {
+		const struct vmsg_dev *v = d->vd;
+		const struct vmsg_dev_stats *s = &v->stats;
+
+		if (json) {
+			fprintf(f, "%s{\"num\":%d,\"type\":\"%s\",\"device_id\":%u,\"queues\":%u,\"status\":%u,\"ready\":%s,\"uuid\":\"",
+				first ? "" : ",", d->num, d->type->name,
+				v->device_id, v->nvqs, v->status,
+				d->announced ? "true" : "false");
+			print_uuid(f, v->uuid);
+			fputs("\",\"spec\":", f);
+			json_string(f, d->spec);
+			if (stats)
+				fprintf(f, ",\"messages\":%llu,\"kicks\":%llu,\"used_events\":%llu,\"requests\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu,\"resets\":%llu,\"faults\":%llu",
+					(unsigned long long)s->messages,
+					(unsigned long long)s->kicks,
+					(unsigned long long)s->used_events,
+					(unsigned long long)s->requests,
+					(unsigned long long)s->bytes_in,
+					(unsigned long long)s->bytes_out,
+					(unsigned long long)s->resets,
+					(unsigned long long)s->faults);
+			fputc('}', f);
+			first = false;
+		} else if (stats) {
+			fprintf(f, "%5d %-8s %9llu %9llu %9llu %9llu %12llu %12llu %6llu %6llu\n",
+				d->num, d->type->name,
+				(unsigned long long)s->messages,
+				(unsigned long long)s->kicks,
+				(unsigned long long)s->used_events,
+				(unsigned long long)s->requests,
+				(unsigned long long)s->bytes_in,
+				(unsigned long long)s->bytes_out,
+				(unsigned long long)s->resets,
+				(unsigned long long)s->faults);
+		} else {
+			fprintf(f, "%5d %-8s %3u %6u   0x%02x ", d->num,
+				d->type->name, v->device_id, v->nvqs, v->status);
+			print_uuid(f, v->uuid);
+			fprintf(f, " %s%s\n", d->spec, !d->announced ?
+				" (not ready)" : d->leaving ? " (leaving)" : "");
+		}
+	}
+	if (json)
+		fputc(']', f);
+}
+
+struct client {
+	struct source src;
+	char line[4096];
+	size_t len;
+	bool waiting;		/* an answer is owed: a device or a ping */
+	bool ping;
+	struct device *device;
+	struct client *next;
+};
+
+static struct client *clients;
+static struct source control_listener = { .fd = -1 };
+
+static void client_close(struct client *c)
+{
+	struct client **p;
+
+	for (p = &clients; *p; p = &(*p)->next)
+		if (*p == c) {
+			*p = c->next;
+			break;
+		}
+	if (c->device && c->device->waiter_priv == c)
+		c->device->waiter = NULL;
+	loop_del(&c->src);
+	close(c->src.fd);
+	free(c);
+}
+
+static void answer(struct client *c, const char *text, size_t len)
+{
+	size_t done = 0;
+
+	/* Short enough for any socket buffer; a client that reads not loses. */
+	while (done < len) {
+		ssize_t n = send(c->src.fd, text + done, len - done, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	client_close(c);
+}
+
+static void answer_error(struct client *c, const char *why)
+{
+	char *s = xasprintf("error %s\n", why);
+
+	answer(c, s, strlen(s));
+	free(s);
+}
+
+static void on_device_settled(void *priv, const char *err)
+{
+	struct client *c = priv;
+	char *s;
+
+	if (err) {
+		c->device = NULL;
+		answer_error(c, err);
+		return;
+	}
+	s = xasprintf("ok\n%d\n", c->device->num);
+	c->device = NULL;
+	answer(c, s, strlen(s));
+	free(s);
+}
+
+static void on_pong(struct vmsg_bus *b, uint32_t value)
+{
+	static const char text[] = "ok\nthe driver side answered\n";
+	struct client *c, *next;
+
+	(void)b;
+	(void)value;
+	for (c = clients; c; c = next) {
+		next = c->next;
+		if (c->ping)
+			answer(c, text, sizeof(text) - 1);
+	}
+}
+
+static void cmd_add(struct client *c, const char *spec)
+{
+	struct device *d;
+	char *err;
+
+	d = device_create(spec, &err);
+	if (!d) {
+		answer_error(c, err);
+		free(err);
+		return;
+	}
+	c->waiting = true;
+	c->device = d;
+	d->waiter = on_device_settled;
+	d->waiter_priv = c;
+	d->type->open(d);
+}
+
+static void cmd_remove(struct client *c, const char *arg)
+{
+	struct device *d;
+	char *end;
+	long num = strtol(arg, &end, 0);
+
+	d = end != arg && !*end ? device_by_num((int)num) : NULL;
+	if (!d || d->leaving || (!d->announced && d->waiter)) {
+		char *s = xasprintf("there is no device '%s'", arg);
+
+		answer_error(c, s);
+		free(s);
+		return;
+	}
+	d->leaving = true;
+	c->waiting = true;
+	c->device = d;
+	d->waiter = on_device_settled;
+	d->waiter_priv = c;
+	if (d->announced)
+		vmsg_bus_remove(&bus, d->vd);
+}
+
+static void cmd_print(struct client *c, const char *cmd, bool json)
+{
+	bool stats = !strcmp(cmd, "stats");
+	size_t len;
+	char *out;
+	FILE *f = open_memstream(&out, &len);
+
+	if (!f)
+		exit(1);
+	fputs(json ? "ok\n{" : "ok\n", f);
+	if (stats) {
+		print_bus(f, json);
+		if (json)
+			fputc(',', f);
+		else
+			print_message_table(f);
+	}
+	print_devices(f, json, stats);
+	if (json)
+		fputs("}\n", f);
+	fclose(f);
+	answer(c, out, len);
+	free(out);
+}
+
+static void client_command(struct client *c)
+{
+	char *arg = strchr(c->line, ' ');
+
+	if (arg)
+		*arg++ = 0;
+	else
+		arg = c->line + strlen(c->line);
+	if (!strcmp(c->line, "add"))
+		cmd_add(c, arg);
+	else if (!strcmp(c->line, "remove"))
+		cmd_remove(c, arg);
+	else if (!strcmp(c->line, "list") || !strcmp(c->line, "stats"))
+		cmd_print(c, c->line, !strcmp(arg, "json"));
+	else if (!strcmp(c->line, "ping")) {
+		c->ping = true;
+		c->waiting = true;
+		if (vmsg_bus_ping(&bus, random32(NULL)))
+			answer_error(c, "the bus is not up, or full");
+	} else {
+		answer_error(c, "unknown command");
+	}
+}
+
+static void on_client(struct source *src, uint32_t events)
+{
+	struct client *c = container_of(src, struct client, src);
+	char *nl;
+	ssize_t n;
+
+	(void)events;
+	n = recv(src->fd, c->line + c->len, sizeof(c->line) - 1 - c->len,
+		 MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		client_close(c);
+		return;
+	}
+	if (c->waiting)
+		return;
+	c->len += (size_t)n;
+	c->line[c->len] = 0;
+	nl = strchr(c->line, '\n');
+	if (nl) {
+		*nl = 0;
+		client_command(c);
+	} else if (c->len == sizeof(c->line) - 1) {
+		answer_error(c, "too long");
+	}
+}
+
+static void on_control(struct source *src, uint32_t events)
+{
+	struct timeval tv = { .tv_sec = 1 };
+	struct client *c;
+	int fd;
+
+	(void)events;
+	fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+	c = xzalloc(sizeof(*c));
+	c->src.fd = fd;
+	c->src.fn = on_client;
+	if (loop_add(&c->src, EPOLLIN) < 0) {
+		close(fd);
+		free(c);
+		return;
+	}
+	c->next = clients;
+	clients = c;
+}
+
+/* --------------------------------------------------------------- options */
+
+enum { O_IVSHMEM = 256, O_CONTROL, O_WIRE, O_DEV };
+
+static const struct argp_option options[] = {
+	{ "ivshmem", O_IVSHMEM, "PATH", 0,
+	  "Socket of the ivshmem server (required)", 1 },
+	{ "control", O_CONTROL, "PATH", 0,
+	  "Socket for vmsgctl", 1 },
+	{ "wire", O_WIRE, "REV[,REV]...", 0,
+	  "Wire revisions to offer: xid32, v2, v1, rfc2 (all of them)", 1 },
+	{ "dev", O_DEV, "SPEC", 0,
+	  "A device; may be given several times, see below", 1 },
+	{ "verbose", 'v', NULL, 0, "Tell more, and let back ends speak", 2 },
+	{ 0 }
+};
+
+static uint32_t parse_wire(char *arg, struct argp_state *state)
+{
+	char *save, *tok;
+	uint32_t set = 0;
+	int i;
+
+	for (tok = strtok_r(arg, ",", &save); tok; tok = strtok_r(NULL, ",", &save)) {
+		for (i = 0; i < VIRTIO_MSG_WIRE_COUNT; i++)
+			if (!strcmp(tok, wire_names[i]))
+				break;
+		if (i == VIRTIO_MSG_WIRE_COUNT)
+			argp_error(state, "--wire: '%s' is none of xid32, v2, v1, rfc2",
+				   tok);
+		else
+			set |= 1U << i;
+	}
+	if (!set)
+		argp_error(state, "--wire needs a revision");
+	return set;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	switch (key) {
+	case O_IVSHMEM:
+		opt.ivshmem = arg;
+		break;
+	case O_CONTROL:
+		opt.control = arg;
+		break;
+	case O_WIRE:
+		opt.wire = parse_wire(arg, state);
+		break;
+	case O_DEV:
+		if (opt.ndev == (int)(sizeof(opt.dev) / sizeof(opt.dev[0])))
+			argp_error(state, "too many --dev");
+		else
+			opt.dev[opt.ndev++] = arg;
+		break;
+	case 'v':
+		verbose = true;
+		break;
+	case ARGP_KEY_ARG:
+		argp_error(state, "unexpected argument '%s'", arg);
+		break;
+	case ARGP_KEY_END:
+		if (!opt.ivshmem)
+			argp_error(state, "--ivshmem is required");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static char *help_filter(int key, const char *text, void *input)
+{
+	size_t len, t;
+	char *out;
+	FILE *f;
+
+	(void)input;
+	if (key != ARGP_KEY_HELP_POST_DOC)
+		return (char *)text;
+	f = open_memstream(&out, &len);
+	if (!f)
+		return (char *)text;
+	fputs("Each SPEC is one of these; num=N in it chooses the device number, otherwise the lowest free one from 1 on is taken. A comma inside a value is written twice.\n\n", f);
+	for (t = 0; t < NTYPES; t++) {
+		const char *p = types[t]->help;
+
+		fputs("  ", f);
+		for (; *p; p++) {
+			fputc(*p, f);
+			if (*p == '\n')
+				fputs("  ", f);
+		}
+		fputc('\n', f);
+	}
+	fputs("\nExamples:\n"
+	      "  vmsgd --ivshmem /run/vm.ivshmem --dev blk,file=disk.img --dev rng\n"
+	      "  vmsgd --ivshmem /run/vm.ivshmem --control /run/vm.ctl --dev net &\n"
+	      "  vmsgctl --control /run/vm.ctl add blk,file=more.img,ro=on\n\n"
+	      "It may be killed and started again: the guest's devices come back. SIGTERM ends it and its back ends.\n", f);
+	fclose(f);
+	return out;
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.doc = "Provide virtio devices to a guest, as messages through the shared memory of an ivshmem server (vmsg-ivshmem).\v",
+	.help_filter = help_filter,
+};
+
+/* ------------------------------------------------------------------ main */
+
+static void on_signal(struct source *src, uint32_t events)
+{
+	struct signalfd_siginfo si;
+
+	(void)events;
+	while (read(src->fd, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGCHLD)
+			children_reap();
+		else
+			stopping = true;
+	}
+}
+
+static bool all_settled(void)
+{
+	struct device *d;
+
+	for (d = devices; d; d = d->next)
+		if (!d->announced)
+			return false;
+	return true;
+}
+
+static void finish(void)
+{
+	uint64_t until;
+
+	if (started)
+		vmsg_seg_stop(&seg);
+	/* Let back ends complete what they have begun, but not for ever. */
+	until = now_ms() + 1500;
+	while (!vmsg_bus_quiet(&bus) && now_ms() < until)
+		loop_round(10);
+	while (devices)
+		device_free(devices);
+	children_end(2000);
+	while (clients)
+		client_close(clients);
+	if (control_listener.fd >= 0)
+		unlink(opt.control);
+}
+
+int main(int argc, char **argv)
+{
+	struct source signals = { .fn = on_signal };
+	uint64_t settle;
+	sigset_t set;
+	int i;
+
+	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	loop_init();
+	signal(SIGPIPE, SIG_IGN);
+	if (!join_server() || !take_lock() || !make_bus())
+		return 1;
+	bus.pong = on_pong;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signals.fd < 0 || loop_add(&signals, EPOLLIN) < 0) {
+		info("signalfd: %m");
+		return 1;
+	}
+	if (opt.control) {
+		control_listener.fd = unix_listen(opt.control);
+		control_listener.fn = on_control;
+		if (control_listener.fd < 0 ||
+		    loop_add(&control_listener, EPOLLIN) < 0) {
+			info("%s: %m", opt.control);
+			return 1;
+		}
+	}
+	for (i = 0; i < opt.ndev; i++) {
+		char *err;
+
+		if (!device_create(opt.dev[i], &err)) {
+			info("--dev %s: %s", opt.dev[i], err);
+			stopping = true;
+			exit_status = 2;
+			break;
+		}
+	}
+	if (!stopping) {
+		struct device *d, *next;
+
+		for (d = devices; d; d = next) {
+			next = d->next;
+			d->type->open(d);
+		}
+	}
+
+	info("peer %d on %s, %llu KiB of memory", (int)own_id, opt.ivshmem,
+	     (unsigned long long)shm_size >> 10);
+	/*
+	 * The driver is let in when the devices are there.  So it finds all of
+	 * them at once, and no back end of ours still works for our predecessor.
+	 */
+	settle = now_ms() + SETTLE_MS;
+	while (!stopping && !all_settled()) {
+		loop_round(100);
+		if (now_ms() > settle) {
+			info("not all devices are ready: going on without");
+			break;
+		}
+	}
+	if (!stopping) {
+		started = true;
+		vmsg_seg_start(&seg, now_ms());
+	}
+	while (!stopping) {
+		unsigned int delay = vmsg_seg_poll(&seg, now_ms());
+
+		loop_round((int)delay);
+		sweep();
+	}
+	finish();
+	info("ended");
+	return exit_status;
+}
