@@ -881,6 +881,8 @@ static void vmsg_bounce(struct vmsg_window *win, phys_addr_t orig, u64 off,
  * the end of any buffer and that of its last granule: the peer sees no bytes of
  * other buffers, and a status byte that was never written is no success.
  *
+ * A condemned context maps nothing.
+ *
  * More than @ctx->max_mapping bytes are accepted while there is room, for
  * drivers that do not ask for the limit; the guarantee does not cover them.
  *
@@ -1034,7 +1036,8 @@ static void vmsg_bad_handle(struct vmsg_window *win, const char *what, u64 wire,
  * @dir: direction
  * @skip_sync: the caller has synced what he wants
  *
- * When the buffer was tagged, @ctx->ops->unmapped is called at the end, once.
+ * @ctx->ops->mapping is called first; when the buffer was tagged,
+ * @ctx->ops->unmapped at the end, once.
  *
  * Context: Any.
  */
@@ -1244,7 +1247,7 @@ void vmsg_wctx_condemn(struct vmsg_wctx *ctx)
 	unsigned long flags;
 
 	spin_lock_irqsave(&ctx->win->lock, flags);
-	ctx->condemned = true;
+	WRITE_ONCE(ctx->condemned, true);
 	spin_unlock_irqrestore(&ctx->win->lock, flags);
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_wctx_condemn);
@@ -1270,7 +1273,7 @@ void vmsg_window_absolve(struct vmsg_window *win)
 		win->quarantined = 0;
 	}
 	list_for_each_entry(ctx, &win->ctxs, node)
-		ctx->condemned = false;
+		WRITE_ONCE(ctx->condemned, false);
 	spin_unlock_irqrestore(&win->lock, flags);
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_window_absolve);

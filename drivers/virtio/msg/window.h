@@ -27,8 +27,8 @@ struct vmsg_wctx;
 /**
  * struct vmsg_wctx_ops - what the owner of a context is told
  * @mapping: a buffer is about to be mapped or unmapped: every chain that was
- *	added before is published in the ring by now.  Atomic context, no lock of the window
- *	held.
+ *	added before is published in the ring by now.  Atomic context, no lock
+ *	of the window held.
  * @unmapped: a buffer whose tag was set by vmsg_window_set_tag() was unmapped.
  *	Atomic context, no lock of the window held.
  */
@@ -167,7 +167,8 @@ void *vmsg_window_ptr(struct vmsg_window *win, u64 wire, u64 len);
 
 /*
  * Quarantine (a killed peer's queued writes may still land): after condemn,
- * what is unmapped through @ctx stays unused until vmsg_window_absolve().
+ * nothing is mapped and what is unmapped through @ctx stays unused until
+ * vmsg_window_absolve().
  */
 void vmsg_wctx_condemn(struct vmsg_wctx *ctx);
 void vmsg_window_absolve(struct vmsg_window *win);

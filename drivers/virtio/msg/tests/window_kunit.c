@@ -1291,6 +1291,7 @@ static void wt_tags(struct kunit *test)
 	wt->buf[0] = 0;
 	wt->used_in_hook = 77;
 	vmsg_window_unmap(ctx, w, 100, DMA_FROM_DEVICE, false);
+	KUNIT_EXPECT_EQ(test, wt->mapping_calls, 4U);
 	KUNIT_EXPECT_EQ(test, wt->unmapped_calls, 1U);
 	KUNIT_EXPECT_EQ(test, wt->last_tag, 6U);
 	KUNIT_EXPECT_EQ(test, wt->used_in_hook, 0U);
@@ -1394,11 +1395,15 @@ static void wt_quarantine(struct kunit *test)
 
 	/* A handle into the quarantine is dead, the place is not reused. */
 	KUNIT_EXPECT_FALSE(test, vmsg_window_set_tag(ctx, w, 1));
-	v = wt_map(test, ctx, 0, 1000, DMA_FROM_DEVICE);
-	KUNIT_EXPECT_NE(test, v, w);
-	vmsg_window_unmap(ctx, v, 1000, DMA_FROM_DEVICE, true);
+	vmsg_window_unmap(ctx, w, 1000, DMA_FROM_DEVICE, true);
+	KUNIT_EXPECT_EQ(test, wt_bad(wt), 1ULL);
 	vmsg_window_get_stats(wt->win, &st);
-	KUNIT_EXPECT_EQ(test, st.quarantined, 4U);
+	KUNIT_EXPECT_EQ(test, st.quarantined, 2U);
+
+	/* Nothing more goes to a peer that is gone. */
+	KUNIT_EXPECT_EQ(test, wt_map(test, ctx, 0, 10, DMA_TO_DEVICE),
+			VMSG_WIN_ERROR);
+	KUNIT_EXPECT_EQ(test, wt_used(wt), 0U);
 
 	vmsg_window_absolve(wt->win);
 	vmsg_window_get_stats(wt->win, &st);
@@ -1418,17 +1423,18 @@ static void wt_quarantine_full(struct kunit *test)
 	struct wt *wt = test->priv;
 	struct vmsg_wctx *ctx = wt_ctx(test, 0, 4);
 	struct vmsg_wctx *other = wt_ctx(test, 1, 4);
-	unsigned int i;
-	u64 w[8], x;
+	struct vmsg_window_stats st;
+	u64 *x = wt_wires(test, 4096), w[8];
+	unsigned int n;
+	u32 used;
 
+	n = wt_exhaust(test, ctx, 700, DMA_TO_DEVICE, x, 4096);
+	used = ctx->used;
 	vmsg_wctx_condemn(ctx);
-	for (i = 0; i < 10000; i++) {
-		x = wt_map(test, ctx, 0, WT_M, DMA_TO_DEVICE);
-		if (x == VMSG_WIN_ERROR)
-			break;
-		vmsg_window_unmap(ctx, x, WT_M, DMA_TO_DEVICE, false);
-	}
-	KUNIT_EXPECT_LT(test, i, 10000U);
+	wt_unmap_all(ctx, x, n, 700, DMA_TO_DEVICE);
+	vmsg_window_get_stats(wt->win, &st);
+	KUNIT_EXPECT_EQ(test, st.quarantined, used);
+	KUNIT_EXPECT_EQ(test, st.used, 0U);
 	wt_identity(test);
 	wt_one_request(test, other, 4, true, w);
 	wt_request_done(other, 4, true, w);
@@ -1494,10 +1500,10 @@ static void wt_atomic(struct kunit *test)
 		vmsg_window_sync_for_cpu(ctx, w + i, 10, i % 3);
 		vmsg_window_sync_for_device(ctx, w + i, 10, i % 3);
 		ok &= vmsg_window_need_sync(ctx, w);
-		if (i == 50)
+		if (i > 50)
 			vmsg_wctx_condemn(ctx);
 		vmsg_window_unmap(ctx, w, 3000, i % 3, i & 2);
-		if (i % 10 == 9)
+		if (i > 50)
 			vmsg_window_absolve(wt->win);
 		vmsg_window_get_stats(wt->win, &st);
 		ok &= irqs_disabled();
@@ -1505,7 +1511,7 @@ static void wt_atomic(struct kunit *test)
 	}
 	KUNIT_EXPECT_TRUE(test, ok);
 	KUNIT_EXPECT_EQ(test, wt->unmapped_calls, 100U);
-	KUNIT_EXPECT_EQ(test, wt->mapping_calls, 100U);
+	KUNIT_EXPECT_EQ(test, wt->mapping_calls, 200U);
 	KUNIT_EXPECT_EQ(test, wt_bad(wt), 0ULL);
 	wt_identity(test);
 }
