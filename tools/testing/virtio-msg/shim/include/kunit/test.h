@@ -79,6 +79,9 @@ void kunit_shim_register(struct kunit_suite *suite);
 #define KUNIT_EXPECT_GT(t, l, r)	__KUNIT_BIN(t, 0, l, >, r, " ")
 #define KUNIT_EXPECT_GE(t, l, r)	__KUNIT_BIN(t, 0, l, >=, r, " ")
 #define KUNIT_ASSERT_EQ(t, l, r)	__KUNIT_BIN(t, 1, l, ==, r, " ")
+#define KUNIT_ASSERT_LT(t, l, r)	__KUNIT_BIN(t, 1, l, <, r, " ")
+#define KUNIT_ASSERT_LE(t, l, r)	__KUNIT_BIN(t, 1, l, <=, r, " ")
+#define KUNIT_ASSERT_GE(t, l, r)	__KUNIT_BIN(t, 1, l, >=, r, " ")
 #define KUNIT_EXPECT_EQ_MSG(t, l, r, ...) \
 	__KUNIT_BIN(t, 0, l, ==, r, __VA_ARGS__)
 #define KUNIT_ASSERT_EQ_MSG(t, l, r, ...) \
