@@ -920,24 +920,24 @@ static void wire_sizes(struct kunit *test)
 					    "%s %u", w->name, m);
 		}
 
-#define MIN(bus, id)	vmsg_wire_min_response(w, bus, id)
-		KUNIT_EXPECT_EQ(test, MIN(false, 0x00), 0);
-		KUNIT_EXPECT_EQ(test, MIN(false, 0x02), rev < 2 ? 24 : 44);
-		KUNIT_EXPECT_EQ(test, MIN(false, 0x03), rev < 3 ? 8 : 4);
-		KUNIT_EXPECT_EQ(test, MIN(false, 0x04), 0);
-		KUNIT_EXPECT_EQ(test, MIN(false, 0x05), rev < 3 ? 12 : 8);
-		KUNIT_EXPECT_EQ(test, MIN(false, 0x06), rev < 3 ? 12 : 8);
-		KUNIT_EXPECT_EQ(test, MIN(false, 0x07), 4);
-		KUNIT_EXPECT_EQ(test, MIN(false, 0x08), 4);
-		KUNIT_EXPECT_EQ(test, MIN(false, 0x09), rev < 1 ? 36 : 40);
-		KUNIT_EXPECT_EQ(test, MIN(false, 0x0a), 0);
-		KUNIT_EXPECT_EQ(test, MIN(false, 0x0b), 0);
-		KUNIT_EXPECT_EQ(test, MIN(false, 0x0c), rev < 2 ? 12 : 24);
-		KUNIT_EXPECT_EQ(test, MIN(false, 0xff), 0);
-		KUNIT_EXPECT_EQ(test, MIN(true, 0x02), rev < 3 ? 6 : 4);
-		KUNIT_EXPECT_EQ(test, MIN(true, 0x03), 4);
-		KUNIT_EXPECT_EQ(test, MIN(true, 0x05), 0);
-#undef MIN
+#define LEAST(bus, id)	vmsg_wire_min_response(w, bus, id)
+		KUNIT_EXPECT_EQ(test, LEAST(false, 0x00), 0);
+		KUNIT_EXPECT_EQ(test, LEAST(false, 0x02), rev < 2 ? 24 : 44);
+		KUNIT_EXPECT_EQ(test, LEAST(false, 0x03), rev < 3 ? 8 : 4);
+		KUNIT_EXPECT_EQ(test, LEAST(false, 0x04), 0);
+		KUNIT_EXPECT_EQ(test, LEAST(false, 0x05), rev < 3 ? 12 : 8);
+		KUNIT_EXPECT_EQ(test, LEAST(false, 0x06), rev < 3 ? 12 : 8);
+		KUNIT_EXPECT_EQ(test, LEAST(false, 0x07), 4);
+		KUNIT_EXPECT_EQ(test, LEAST(false, 0x08), 4);
+		KUNIT_EXPECT_EQ(test, LEAST(false, 0x09), rev < 1 ? 36 : 40);
+		KUNIT_EXPECT_EQ(test, LEAST(false, 0x0a), 0);
+		KUNIT_EXPECT_EQ(test, LEAST(false, 0x0b), 0);
+		KUNIT_EXPECT_EQ(test, LEAST(false, 0x0c), rev < 2 ? 12 : 24);
+		KUNIT_EXPECT_EQ(test, LEAST(false, 0xff), 0);
+		KUNIT_EXPECT_EQ(test, LEAST(true, 0x02), rev < 3 ? 6 : 4);
+		KUNIT_EXPECT_EQ(test, LEAST(true, 0x03), 4);
+		KUNIT_EXPECT_EQ(test, LEAST(true, 0x05), 0);
+#undef LEAST
 	}
 }
 
