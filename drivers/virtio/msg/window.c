@@ -34,6 +34,7 @@
 #include <linux/find.h>
 #include <linux/highmem.h>
 #include <linux/log2.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/overflow.h>
@@ -370,6 +371,14 @@ static u32 vmsg_unpromised(struct vmsg_window *win)
 	return n;
 }
 
+/* At most @size bytes, but what the block layer accepts. */
+static size_t vmsg_round_mapping(u64 size)
+{
+	size_t ret = min_t(u64, size, VMSG_WIN_MAX_MAPPING);
+
+	return max(rounddown(ret, VMSG_WIN_STEP), VMSG_WIN_STEP);
+}
+
 /**
  * vmsg_window_budget - what a device can be promised
  * @win: the window
@@ -389,7 +398,7 @@ size_t vmsg_window_budget(struct vmsg_window *win, const u32 *segs,
 {
 	struct vmsg_region *r;
 	size_t size, ret = 0;
-	u64 mappings = 0;
+	u64 mappings = 0, share;
 	unsigned int i;
 
 	if (!nqueues)
@@ -402,12 +411,10 @@ size_t vmsg_window_budget(struct vmsg_window *win, const u32 *segs,
 		return 0;
 
 	mutex_lock(&win->promises);
-	size = div64_u64((u64)vmsg_unpromised(win) / 4 * VMSG_WIN_GRANULE,
-			 mappings);
-	size = rounddown(min_t(size_t, size, VMSG_WIN_MAX_MAPPING),
-			 VMSG_WIN_STEP);
+	share = (u64)vmsg_unpromised(win) / 4 * VMSG_WIN_GRANULE;
+	size = vmsg_round_mapping(div64_u64(share, mappings));
 	/* Mappings in use and gaps between regions can make it smaller. */
-	for (size = max(size, VMSG_WIN_STEP); size; size -= VMSG_WIN_STEP) {
+	for (; size; size -= VMSG_WIN_STEP) {
 		if (vmsg_budget_fits(win, r, segs, nqueues,
 				     vmsg_granules(size))) {
 			ret = size;
@@ -432,14 +439,12 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_window_budget);
  */
 size_t vmsg_window_default_mapping(struct vmsg_window *win)
 {
-	u64 size;
+	u64 share;
 
 	mutex_lock(&win->promises);
-	size = (u64)vmsg_unpromised(win) / 4 * VMSG_WIN_GRANULE / 130;
+	share = (u64)vmsg_unpromised(win) / 4 * VMSG_WIN_GRANULE;
 	mutex_unlock(&win->promises);
-	size = rounddown(min_t(size_t, size, VMSG_WIN_MAX_MAPPING),
-			 VMSG_WIN_STEP);
-	return max_t(size_t, size, VMSG_WIN_STEP);
+	return vmsg_round_mapping(div_u64(share, 128 + 2));
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_window_default_mapping);
 
