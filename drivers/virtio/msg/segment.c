@@ -274,7 +274,7 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_seg_layout);
  * @seg: the segment
  * @base: its first byte, page aligned
  * @size: bytes mapped at @base
- * @own_peer: own IVSHMEM peer id, or VIRTIO_MSG_PEER_NONE
+ * @own_peer: own peer id for doorbells, or VIRTIO_MSG_PEER_NONE
  * @wire_wanted: bitmap of wire revisions that the caller accepts
  *
  * The memory is not touched; vmsg_seg_restart() comes next.

@@ -60,7 +60,7 @@ struct vmsg_seg_geom {
  * @size: bytes mapped at @base
  * @geom: private copy of the layout, valid from READY on
  * @status: own status (VIRTIO_MSG_ST_*)
- * @own_peer: own IVSHMEM peer id, VIRTIO_MSG_PEER_NONE where there is none
+ * @own_peer: own peer id for doorbells, or VIRTIO_MSG_PEER_NONE
  * @peer: the device side's peer id, as read at the last bring-up
  * @instance: own instance number
  * @peer_instance: the device side's instance that was shaken hands with
