@@ -690,7 +690,7 @@ virtio_msg_bus_alloc(struct device *parent,
 	device_initialize(&bus->ctx.dev);
 	bus->ctx.dev.parent = parent;
 	bus->ctx.dev.release = vmsg_bus_release;
-	bus->ctx.dev.groups = vmsg_bus_groups;
+	bus->ctx.dev.class = &vmsg_class;
 	/* From here on everything is freed by the release function. */
 	bus->hot_ready = bitmap_zalloc(VMSG_MAX_DEVS, GFP_KERNEL);
 	bus->hot_removed = bitmap_zalloc(VMSG_MAX_DEVS, GFP_KERNEL);

@@ -403,7 +403,7 @@ struct vmsg_device {
  * @len: packed: descriptors of each buffer by id
  */
 struct vmsg_track {
-	raw_spinlock_t lock;
+	spinlock_t lock;
 	bool lost;
 	u16 num;
 	bool packed;
@@ -452,6 +452,7 @@ static inline void vmsg_count(struct virtio_msg_bus *bus, enum vmsg_counter c)
 	atomic64_inc(&bus->stats.c[c]);
 }
 
+extern const struct class vmsg_class;
 extern struct workqueue_struct *vmsg_wq;
 extern unsigned int vmsg_timeout_ms;
 extern unsigned int vmsg_max_devices;

@@ -3,6 +3,7 @@
  * virtio-msg: the module
  */
 
+#include <linux/device/class.h>
 #include <linux/module.h>
 
 #include "internal.h"
@@ -23,11 +24,23 @@ module_param_named(max_devices, vmsg_max_devices, uint, 0644);
 MODULE_PARM_DESC(max_devices,
 		 "most devices that one bus may have, whatever its peer claims (default 4096)");
 
+const struct class vmsg_class = {
+	.name = "virtio-msg",
+	.dev_groups = vmsg_bus_groups,
+};
+
 static int __init virtio_msg_init(void)
 {
+	int ret;
+
 	vmsg_wq = alloc_workqueue("virtio_msg", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!vmsg_wq)
 		return -ENOMEM;
+	ret = class_register(&vmsg_class);
+	if (ret) {
+		destroy_workqueue(vmsg_wq);
+		return ret;
+	}
 	vmsg_debugfs_init();
 	return 0;
 }
@@ -35,6 +48,7 @@ static int __init virtio_msg_init(void)
 static void __exit virtio_msg_exit(void)
 {
 	vmsg_debugfs_exit();
+	class_unregister(&vmsg_class);
 	destroy_workqueue(vmsg_wq);
 	/* Devices and transactions are freed by RCU. */
 	rcu_barrier();

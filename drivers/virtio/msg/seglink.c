@@ -286,12 +286,13 @@ EXPORT_SYMBOL_GPL(virtio_msg_segment_interrupt);
 
 static void vmsg_link_restart(struct virtio_msg_segment *link)
 {
+	u32 instance = get_random_u32();
 	unsigned long flags;
 	unsigned int did;
 
 	spin_lock_irqsave(&link->lock, flags);
 	raw_spin_lock(&link->tx_lock);
-	did = vmsg_seg_restart(&link->seg, get_random_u32());
+	did = vmsg_seg_restart(&link->seg, instance);
 	raw_spin_unlock(&link->tx_lock);
 	spin_unlock_irqrestore(&link->lock, flags);
 	if (did & VMSG_SEG_RING)

@@ -60,32 +60,32 @@ static u8 vmsg_seg_ld8(const __vshm u8 *base, u64 off)
 
 static u16 vmsg_seg_ld16(const __vshm u8 *base, u64 off)
 {
-	return vmsg_shm_load16((const __le16 __vshm *)(base + off));
+	return vmsg_shm_load16((const void __vshm *)(base + off));
 }
 
 static u32 vmsg_seg_ld32(const __vshm u8 *base, u64 off)
 {
-	return vmsg_shm_load32((const __le32 __vshm *)(base + off));
+	return vmsg_shm_load32((const void __vshm *)(base + off));
 }
 
 static u64 vmsg_seg_ld64(const __vshm u8 *base, u64 off)
 {
-	return vmsg_shm_load64((const __le64 __vshm *)(base + off));
+	return vmsg_shm_load64((const void __vshm *)(base + off));
 }
 
 static void vmsg_seg_st16(struct vmsg_seg *seg, u64 off, u16 v)
 {
-	vmsg_shm_store16((__le16 __vshm *)(seg->base + off), v);
+	vmsg_shm_store16((void __vshm *)(seg->base + off), v);
 }
 
 static void vmsg_seg_st32(struct vmsg_seg *seg, u64 off, u32 v)
 {
-	vmsg_shm_store32((__le32 __vshm *)(seg->base + off), v);
+	vmsg_shm_store32((void __vshm *)(seg->base + off), v);
 }
 
 static void vmsg_seg_st64(struct vmsg_seg *seg, u64 off, u64 v)
 {
-	vmsg_shm_store64((__le64 __vshm *)(seg->base + off), v);
+	vmsg_shm_store64((void __vshm *)(seg->base + off), v);
 }
 
 /* Words of a notification area: tx[N], then rx[N]. */

@@ -207,9 +207,9 @@ static void vmsg_track_sync(struct vmsg_wctx *ctx)
 	/* Almost always there is nothing new: one load tells. */
 	if (!t->packed && vmsg_avail_idx(t) == READ_ONCE(t->avail_idx))
 		return;
-	raw_spin_lock_irqsave(&t->lock, flags);
+	spin_lock_irqsave(&t->lock, flags);
 	vmsg_track_scan(q);
-	raw_spin_unlock_irqrestore(&t->lock, flags);
+	spin_unlock_irqrestore(&t->lock, flags);
 }
 
 static void vmsg_track_unmapped(struct vmsg_wctx *ctx, u32 tag)
@@ -220,7 +220,7 @@ static void vmsg_track_unmapped(struct vmsg_wctx *ctx, u32 tag)
 
 	if (!t->out || tag >= t->num)
 		return;
-	raw_spin_lock_irqsave(&t->lock, flags);
+	spin_lock_irqsave(&t->lock, flags);
 	if (__test_and_clear_bit(tag, t->out)) {
 		t->count--;
 		t->done++;
@@ -228,7 +228,7 @@ static void vmsg_track_unmapped(struct vmsg_wctx *ctx, u32 tag)
 			vmsg_packed_step(t, t->len[tag], &t->used_pos,
 					 &t->used_wrap);
 	}
-	raw_spin_unlock_irqrestore(&t->lock, flags);
+	spin_unlock_irqrestore(&t->lock, flags);
 }
 
 const struct vmsg_wctx_ops vmsg_track_ops = {
@@ -267,7 +267,7 @@ int vmsg_track_init(struct vmsg_vq *q)
 	unsigned int num = virtqueue_get_vring_size(q->vq);
 	bool packed = virtio_has_feature(&q->vd->vdev, VIRTIO_F_RING_PACKED);
 
-	raw_spin_lock_init(&t->lock);
+	spin_lock_init(&t->lock);
 	if (!win)
 		return 0;
 	t->num = num;
@@ -402,7 +402,7 @@ unsigned int vmsg_track_drain(struct vmsg_vq *q)
 	seen = bitmap_zalloc(t->num, GFP_ATOMIC);
 	if (!seen)
 		return 0;
-	raw_spin_lock_irqsave(&t->lock, flags);
+	spin_lock_irqsave(&t->lock, flags);
 	if (!t->lost)
 		vmsg_track_scan(q);
 	if (!t->lost) {
@@ -410,7 +410,7 @@ unsigned int vmsg_track_drain(struct vmsg_vq *q)
 				      vmsg_drain_split(t, seen);
 		count = t->count;
 	}
-	raw_spin_unlock_irqrestore(&t->lock, flags);
+	spin_unlock_irqrestore(&t->lock, flags);
 	bitmap_free(seen);
 	atomic64_add(drained, &q->vd->bus->stats.c[VMSG_C_DRAINED]);
 	return count;
