@@ -20,6 +20,7 @@ class Counter:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
         self.bad = []
+        self.notok = {}     # of these, how many were "not ok"
         self.seen = {}      # indent -> results since the last one further out
         self.plans = {}     # indent -> results that are still to come
 
@@ -35,14 +36,21 @@ class Counter:
             return
         indent, name = len(m[1]), m[4].strip()
         inner = [i for i in self.seen if i > indent and self.seen[i]]
-        self.unfulfilled(indent + 1)
+        inner_failed = self.unfulfilled(indent + 1)
         for i in inner:
-            self.seen[i] = 0
+            inner_failed |= self.notok.get(i, 0) > 0
+            self.seen[i] = self.notok[i] = 0
         self.seen[indent] = self.seen.get(indent, 0) + 1
         if indent in self.plans:
             self.plans[indent] -= 1
         skip = (m[6] or "").upper() == "SKIP"
+        if m[2] == "not ok" and not skip:
+            self.notok[indent] = self.notok.get(indent, 0) + 1
         if inner:
+            # It says that it failed, and none of its parts did.
+            if m[2] == "not ok" and not inner_failed and not skip:
+                self.failed += 1
+                self.bad.append(name or f"test {m[3]}")
             return
         if skip:
             self.skipped += 1
@@ -54,11 +62,14 @@ class Counter:
 
     def unfulfilled(self, indent):
         """Close the plans at this depth and further in."""
+        bad = False
         for i in [i for i in self.plans if i >= indent]:
             missing = self.plans.pop(i)
             if missing > 0:
                 self.failed += missing
                 self.bad.append(f"{missing} test(s) that were planned did not report")
+                bad = True
+        return bad
 
 
 def count(lines):
