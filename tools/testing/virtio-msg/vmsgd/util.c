@@ -297,17 +297,18 @@ void children_end(unsigned int ms)
 	uint64_t until = now_ms() + ms;
 	struct child *c;
 
-	for (c = children; c; c = c->next) {
-		c->exited = NULL;
+	for (c = children; c; c = c->next)
 		kill(c->pid, SIGTERM);
-	}
 	while (children && now_ms() < until) {
 		children_reap();
 		if (children)
 			usleep(2000);
 	}
-	while (children)
-		child_forget(children);
+	while ((c = children)) {
+		child_forget(c);
+		if (c->exited)
+			c->exited(c, SIGKILL);
+	}
 }
 
 /* ---------------------------------------------------------------- misc */

@@ -24,7 +24,7 @@
 
 #include "vmsgd.h"
 
-#define LOCK_MS		10000	/* an earlier daemon's back ends may linger */
+#define LOCK_MS		5000	/* an earlier daemon's back ends may linger */
 #define SETTLE_MS	15000	/* for the first devices to be ready */
 #define BACKLOG		512
 
@@ -1286,6 +1286,7 @@ int main(int argc, char **argv)
 
 		if (!device_create(opt.dev[i], &err)) {
 			info("--dev %s: %s", opt.dev[i], err);
+			free(err);
 			stopping = true;
 			exit_status = 2;
 			break;
