@@ -1453,7 +1453,7 @@ static void wt_exit_with_mappings(struct kunit *test)
 	struct vmsg_wctx *ctx = wt_ctx(test, 0, 4);
 	struct vmsg_wctx *other = wt_ctx(test, 1, 4);
 	struct vmsg_window_stats st;
-	u64 v;
+	u64 v, w[8];
 
 	wt_map(test, ctx, 0, WT_M, DMA_FROM_DEVICE);
 	wt_map(test, ctx, 0, 1, DMA_TO_DEVICE);
@@ -1465,11 +1465,11 @@ static void wt_exit_with_mappings(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, st.quarantined, WT_CELL + 1);
 	wt_identity(test);
 	vmsg_window_unmap(other, v, 1, DMA_TO_DEVICE, false);
-	/* A new region avoids the place. */
+	/* A new region avoids the place: it is whole. */
 	wt_ctx(test, 2, 4);
-	v = wt_map(test, &wt->ctx[2], 0, WT_M, DMA_FROM_DEVICE);
-	KUNIT_EXPECT_EQ(test, wt->ctx[2].own_used, WT_CELL);
-	vmsg_window_unmap(&wt->ctx[2], v, WT_M, DMA_FROM_DEVICE, false);
+	wt_one_request(test, &wt->ctx[2], 4, true, w);
+	KUNIT_EXPECT_EQ(test, wt->ctx[2].own_used, wt->ctx[2].used);
+	wt_request_done(&wt->ctx[2], 4, true, w);
 	vmsg_window_absolve(wt->win);
 	wt_identity(test);
 	KUNIT_EXPECT_EQ(test, wt_used(wt), 0U);
