@@ -38,7 +38,8 @@ static const char *name;
 static unsigned int threads = 4, max_blocks = 8;
 static uint64_t ops = 1000, seconds, limit;
 static uint64_t seed = 1;
-static int fd, direct = 1, errors_ok, quiet, flush_every;
+static const char *state;
+static int fd, direct = 1, errors_ok, quiet, flush_every, stop, only_check;
 
 static void usage(FILE *f)
 {
@@ -56,13 +57,19 @@ static void usage(FILE *f)
 "  -f, --flush N      fdatasync after every N writes\n"
 "  -b, --buffered     through the page cache, not O_DIRECT\n"
 "  -e, --errors-ok    an I/O error is no failure: wait a little and go on\n"
+"  -x, --stop         the same, but end a thread at its first error\n"
+"  -r, --record FILE  go on where FILE says that the last run has ended, and\n"
+"                     keep what was acknowledged there; -t, -z and -S must be\n"
+"                     the same\n"
+"  -c, --check        read everything once, write nothing\n"
 "  -S, --seed N       seed of the random numbers\n"
 "  -q, --quiet        say nothing if all is well\n"
 "\n"
 "Exit status: 0 all is well, 1 wrong data or an I/O error, 2 usage.\n"
 "\n"
 "  ioverify -t 32 -s 10 /dev/vda\n"
-"  ioverify -e -s 60 /dev/vda      (while the peer is killed and restarted)\n");
+"  ioverify -e -s 60 /dev/vda      (while the peer is killed and restarted)\n"
+"  ioverify -x -r acks -s 60 /dev/vda; ioverify -c -r acks /dev/vda\n");
 }
 
 static uint64_t next(uint64_t *s)
@@ -125,6 +132,8 @@ static void check(struct slice *sl, const uint64_t *w, uint64_t block)
 static int failed(struct slice *sl, const char *what, uint64_t block, ssize_t n)
 {
 	sl->errors++;
+	if (stop)
+		return 0;
 	if (errors_ok) {
 		usleep(20000);
 		return 1;
@@ -181,7 +190,7 @@ static void *work(void *arg)
 	if (posix_memalign(&buf, BLOCK, (size_t)max_blocks * BLOCK))
 		abort();
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	for (done = 0; ; done++) {
+	for (done = 0; !only_check; done++) {
 		if (seconds) {
 			clock_gettime(CLOCK_MONOTONIC, &now);
 			if ((uint64_t)(now.tv_sec - start.tv_sec) >= seconds)
@@ -198,13 +207,32 @@ static void *work(void *arg)
 			break;
 	}
 	/* At the end everything once more. */
-	for (at = 0; at < sl->count && !(sl->errors && !errors_ok); at += n) {
+	for (at = 0; at < sl->count && !(sl->errors && (stop || !errors_ok)); at += n) {
 		n = sl->count - at < max_blocks ? sl->count - at : max_blocks;
 		if (!one_read(sl, buf, at, n))
 			break;
 	}
 	free(buf);
 	return NULL;
+}
+
+/* What each block may hold, in a file: all slices, one behind the other. */
+static int record(struct slice *s, const char *mode)
+{
+	size_t (*io)(void *, size_t, size_t, FILE *) =
+		*mode == 'r' ? fread : (size_t (*)(void *, size_t, size_t, FILE *))fwrite;
+	FILE *f = fopen(state, mode);
+	unsigned int i;
+	int bad = 0;
+
+	if (!f)
+		return *mode == 'r' && errno == ENOENT ? 0 : -1;
+	for (i = 0; i < threads; i++) {
+		bad |= io(&s[i].rnd, sizeof(s[i].rnd), 1, f) != 1;
+		bad |= io(s[i].sure, sizeof(*s[i].sure), s[i].count, f) != s[i].count;
+		bad |= io(s[i].maybe, sizeof(*s[i].maybe), s[i].count, f) != s[i].count;
+	}
+	return fclose(f) || bad ? -1 : 0;
 }
 
 static uint64_t size_of(void)
@@ -252,14 +280,15 @@ int main(int argc, char **argv)
 		{ "max", 1, NULL, 'm' }, { "flush", 1, NULL, 'f' },
 		{ "buffered", 0, NULL, 'b' }, { "errors-ok", 0, NULL, 'e' },
 		{ "seed", 1, NULL, 'S' }, { "quiet", 0, NULL, 'q' },
-		{ "help", 0, NULL, 'h' }, { }
+		{ "stop", 0, NULL, 'x' }, { "record", 1, NULL, 'r' },
+		{ "check", 0, NULL, 'c' }, { "help", 0, NULL, 'h' }, { }
 	};
 	uint64_t reads = 0, writes = 0, errors = 0, wrong = 0, blocks;
 	struct slice *s;
 	unsigned int i;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "t:n:s:z:m:f:beS:qh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "t:n:s:z:m:f:bexr:cS:qh", options, NULL)) != -1) {
 		switch (c) {
 		case 't':
 			threads = number(optarg);
@@ -284,6 +313,15 @@ int main(int argc, char **argv)
 			break;
 		case 'e':
 			errors_ok = 1;
+			break;
+		case 'x':
+			stop = errors_ok = 1;
+			break;
+		case 'r':
+			state = optarg;
+			break;
+		case 'c':
+			only_check = 1;
 			break;
 		case 'S':
 			seed = number(optarg);
@@ -329,6 +367,12 @@ int main(int argc, char **argv)
 		s[i].maybe = calloc(s[i].count, sizeof(*s[i].maybe));
 		if (!s[i].sure || !s[i].maybe)
 			return 1;
+	}
+	if (state && record(s, "r")) {
+		fprintf(stderr, "ioverify: %s is no record of such a run\n", state);
+		return 2;
+	}
+	for (i = 0; i < threads; i++) {
 		if (pthread_create(&s[i].thread, NULL, work, &s[i]))
 			return 1;
 	}
@@ -338,6 +382,10 @@ int main(int argc, char **argv)
 		writes += s[i].writes;
 		errors += s[i].errors;
 		wrong += s[i].wrong;
+	}
+	if (state && !only_check && record(s, "w")) {
+		perror(state);
+		return 2;
 	}
 	if (fsync(fd) && !errors_ok) {
 		perror("ioverify: fsync");
