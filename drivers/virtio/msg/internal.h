@@ -41,7 +41,7 @@
  */
 #define VMSG_CONFIG_QUIET_MS	20
 
-/* What is counted, per bus.  Names in stats.c. */
+/* What is counted, per bus.  Names in debugfs.c. */
 enum vmsg_counter {
 	VMSG_C_TX_REQUEST,
 	VMSG_C_TX_EVENT,
@@ -135,6 +135,7 @@ enum vmsg_xfer_state {
  * @req_len: bytes of request
  * @req: the request
  * @rsp: the response, a private copy
+ * @data: where @req and @rsp lie
  */
 struct vmsg_xfer {
 	struct virtio_msg_bus *bus;
@@ -247,8 +248,9 @@ struct vmsg_engine {
  * @num_slots: how many
  * @busy: works of slots that are queued or run
  * @idle: woken when @busy falls to zero
- * @hot_ready, @hot_removed: bitmaps of device numbers whose events wait for
+ * @hot_ready: bitmap of the device numbers that were announced and wait for
  *	@work; a storm of events costs no memory
+ * @hot_removed: likewise, of those that were removed
  * @win: the window, NULL where the device reaches all of memory
  * @last_win: where it lies
  * @stats: counters
@@ -353,7 +355,9 @@ struct vmsg_vqs {
  * @cfg_work: tells it again after a storm
  * @limits: what max_mapping_size() is asked on; settled with the budget
  * @rcu: the memory goes after readers in interrupts have left
- * @messages, @kicks, @used: for people
+ * @messages: transactions made, for people
+ * @kicks: kicks, for people
+ * @used: used events, for people
  */
 struct vmsg_device {
 	struct virtio_device vdev;
@@ -390,8 +394,10 @@ struct vmsg_device {
  * @lost: something made no sense; the queue cannot be drained
  * @num: entries of the ring
  * @packed: ring format
- * @desc, @avail, @used: the ring's parts (split: table, avail, used; packed:
- *	ring, driver area, device area); memory that the peer can write
+ * @desc: descriptor table, or packed ring; like the next two it is memory that
+ *	the peer can write
+ * @avail: avail ring, or driver area
+ * @used: used ring, or device area
  * @avail_idx: next entry of the avail ring (packed: next position) to look at
  * @avail_wrap: packed: wrap counter at @avail_idx
  * @done: buffers that came back to the driver, modulo 2^16; split: where the

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * virtio-msg: attributes of a bus, Documentation/ABI/testing/sysfs-bus-virtio-msg
+ * virtio-msg: attributes of a bus, Documentation/ABI/testing/sysfs-class-virtio-msg
  */
 
 #include <linux/kstrtox.h>
