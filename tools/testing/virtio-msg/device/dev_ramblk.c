@@ -20,8 +20,9 @@
 
 #define SECTOR		512
 
-/* Data of a request: all that is readable after the header, or writable before
- * the status byte. Copied straight between the buffers and the disk.
+/*
+ * Data of a request: all that is readable after the header, or writable before
+ * the status byte.  Copied straight between the buffers and the disk.
  */
 static uint8_t transfer(struct vmsg_ramblk *blk, struct vmsg_chain *c,
 			uint64_t sector, uint32_t len, bool write,
@@ -83,9 +84,21 @@ static void one(struct vmsg_vq *vq, struct vmsg_chain *c)
 		status = S_UNSUPP;
 		break;
 	}
+	/*
+	 * used.len covers a prefix of what is writable, and the status is its
+	 * last byte: so what a failed request leaves between is filled.
+	 */
+	while (written < in_data) {
+		static const uint8_t zero[SECTOR];
+		uint32_t n = in_data - written;
+
+		if (n > sizeof(zero))
+			n = sizeof(zero);
+		vmsg_chain_write(c, written, zero, n);
+		written += n;
+	}
 	vmsg_chain_write(c, in_data, &status, 1);
-	/* used.len covers a prefix: the status counts if nothing lies between. */
-	vmsg_vq_push(vq, c, written == in_data ? written + 1 : written);
+	vmsg_vq_push(vq, c, in_data + 1);
 }
 
 static void kick(struct vmsg_dev *dev, struct vmsg_vq *vq)
