@@ -1219,6 +1219,9 @@ static void seg_ring_bit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rd64(p, p->drv_notif + 16), 0);
 	KUNIT_EXPECT_EQ(test, vmsg_seg_recv(&p->seg, buf, 64, &flags), 0);
 	KUNIT_EXPECT_EQ(test, rd64(p, p->drv_notif + 16), 1);
+	/* Nothing new: nothing to take back. */
+	KUNIT_EXPECT_EQ(test, vmsg_seg_recv(&p->seg, buf, 64, &flags), 0);
+	KUNIT_EXPECT_EQ(test, rd64(p, p->drv_notif + 16), 1);
 	/* The scan leaves this bit alone. */
 	KUNIT_EXPECT_TRUE(test, peer_send(p, 3));
 	KUNIT_EXPECT_EQ(test, p->tx[0], 0);

@@ -212,16 +212,19 @@ static void wire_pack_no_room(struct kunit *test)
 /* Arguments that a message cannot carry. */
 static void wire_pack_bad_args(struct kunit *test)
 {
-	static const u32 blocks[1];
 	unsigned int rev;
+	u32 *blocks;
 	u8 *buf;
 
 	buf = kunit_kzalloc(test, 0x10100, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, buf);
+	blocks = kunit_kzalloc(test, 0x10000, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, blocks);
 
 	for (rev = 0; rev < VIRTIO_MSG_WIRE_COUNT; rev++) {
 		const struct vmsg_wire *w = vmsg_wire_by_rev(rev);
 		u32 most = U16_MAX - w->hdr_len - w->cfg_hdr;
+		u32 num = (U16_MAX - w->hdr_len - w->feat_hdr) / 4;
 		const size_t cap = 0x10100;
 
 		KUNIT_EXPECT_EQ(test, -EINVAL,
@@ -242,7 +245,10 @@ static void wire_pack_bad_args(struct kunit *test)
 						      0x40000001, blocks));
 		KUNIT_EXPECT_EQ(test, -EINVAL,
 				vmsg_req_set_features(w, buf, cap, DEV, 0,
-						      0x4000, blocks));
+						      num + 1, blocks));
+		KUNIT_EXPECT_EQ(test, w->hdr_len + w->feat_hdr + 4 * num,
+				vmsg_req_set_features(w, buf, cap, DEV, 0,
+						      num, blocks));
 
 		KUNIT_EXPECT_EQ(test, -EINVAL,
 				vmsg_req_get_config(w, buf, cap, DEV, 0,
@@ -253,6 +259,9 @@ static void wire_pack_bad_args(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, -EINVAL,
 				vmsg_req_get_config(w, buf, cap, DEV,
 						    U32_MAX, 1));
+		KUNIT_EXPECT_EQ(test, w->hdr_len + 8,
+				vmsg_req_get_config(w, buf, cap, DEV,
+						    U32_MAX - 4, 4));
 		KUNIT_EXPECT_EQ(test, -EINVAL,
 				vmsg_req_get_config(w, buf, cap, DEV, 0,
 						    U32_MAX));
