@@ -662,6 +662,104 @@ static void test_options(void)
 	CHECK(wait_for(server_pid, 5) == 0);
 }
 
+/* An ARP request to passt, and a text through a console's socket. */
+static void test_net_console(void)
+{
+	static const uint8_t arp[42] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0x76, 0x6d, 0x73, 0x67, 0x01,
+		0x08, 0x06, 0x00, 0x01, 0x08, 0x00, 0x06, 0x04, 0x00, 0x01,
+		0x02, 0x76, 0x6d, 0x73, 0x67, 0x01, 192, 0, 2, 7,
+		0, 0, 0, 0, 0, 0, 192, 0, 2, 1,
+	};
+	struct drv_vq rx, tx, crx, ctx;
+	char text[8192], path[128], spec[160], buf[64];
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct drv_sg sg;
+	uint64_t mem, got;
+	uint32_t len = 0;
+	struct drv d;
+	int i, id, con, n;
+
+	printf("# network and console\n");
+	start_server("64");
+	snprintf(path, sizeof(path), "%s/con", dir);
+	snprintf(spec, sizeof(spec), "console,path=%s", path);
+	daemon_pid = start("vmsgd", "--ivshmem", iv, "--control", ctl, "--dev",
+			   "net,arg=--address,arg=192.0.2.7,arg=--gateway,arg=192.0.2.1",
+			   "--dev", spec, "--dev", "console,pty,num=8", NULL);
+	iv_join(&d);
+	CHECK(drv_up(&d, 8));
+	CHECK(!drv_negotiate(&d, 1, MODERN | VMSG_F(5), &got));
+	CHECK(drv_vq_setup(&d, &rx, 1, 0, 16, got) >= 0);
+	CHECK(drv_vq_setup(&d, &tx, 1, 1, 16, got) >= 0);
+	CHECK(drv_set_status(&d, 1, 0xf) == 0xf);
+	mem = drv_alloc(&d, 2048 * 16, 2048);
+	for (i = 0; i < 8; i++) {
+		sg = (struct drv_sg){ drv_addr(mem + 2048u * (unsigned int)i), 1526, true };
+		drv_vq_add(&rx, &sg, 1);
+	}
+	drv_kick(&d, 1, 0);
+	memcpy(drv_ptr(&d, mem + 2048 * 8 + 12), arp, sizeof(arp));
+	sg = (struct drv_sg){ drv_addr(mem + 2048 * 8), 12 + sizeof(arp), false };
+	drv_vq_add(&tx, &sg, 1);
+	drv_kick(&d, 1, 1);
+	ok(drv_vq_wait(&tx, &len) >= 0, "net: frame taken");
+	for (i = 0; i < 20; i++) {
+		const uint8_t *f;
+
+		id = drv_vq_wait(&rx, &len);
+		if (id < 0)
+			break;
+		f = drv_ptr(&d, mem + 2048u * (unsigned int)id + 12);
+		if (len >= 54 && f[12] == 8 && f[13] == 6 && f[21] == 2 &&
+		    !memcmp(f + 28, arp + 38, 4))
+			break;
+	}
+	ok(id >= 0 && i < 20, "net: passt answers an ARP request");
+
+	CHECK(!drv_negotiate(&d, 2, MODERN, &got));
+	CHECK(drv_vq_setup(&d, &crx, 2, 0, 8, got) >= 0);
+	CHECK(drv_vq_setup(&d, &ctx, 2, 1, 8, got) >= 0);
+	CHECK(drv_set_status(&d, 2, 0xf) == 0xf);
+	strcpy(a.sun_path, path);
+	con = socket(AF_UNIX, SOCK_STREAM, 0);
+	CHECK(!connect(con, (struct sockaddr *)&a, sizeof(a)));
+	spin(&d, 0.05);
+	mem = drv_alloc(&d, 4096, 64);
+	memcpy(drv_ptr(&d, mem), "hello host", 10);
+	sg = (struct drv_sg){ drv_addr(mem), 10, false };
+	drv_vq_add(&ctx, &sg, 1);
+	drv_kick(&d, 2, 1);
+	CHECK(drv_vq_wait(&ctx, NULL) >= 0);
+	n = (int)recv(con, buf, sizeof(buf), 0);
+	ok(n == 10 && !memcmp(buf, "hello host", 10), "console: output");
+	CHECK(send(con, "hello guest", 11, 0) == 11);
+	spin(&d, 0.05);
+	sg = (struct drv_sg){ drv_addr(mem + 64), 64, true };
+	drv_vq_add(&crx, &sg, 1);
+	drv_kick(&d, 2, 0);
+	ok(drv_vq_wait(&crx, &len) >= 0 && len == 11 &&
+	   !memcmp(drv_ptr(&d, mem + 64), "hello guest", 11), "console: input that had to wait");
+	close(con);
+	spin(&d, 0.05);
+	sg = (struct drv_sg){ drv_addr(mem), 10, false };
+	drv_vq_add(&ctx, &sg, 1);
+	drv_kick(&d, 2, 1);
+	ok(drv_vq_wait(&ctx, NULL) >= 0, "console: nobody listens, nobody waits");
+	con = socket(AF_UNIX, SOCK_STREAM, 0);
+	ok(!connect(con, (struct sockaddr *)&a, sizeof(a)), "console: the next client");
+	close(con);
+	CHECK(!ctl_run(text, sizeof(text), "remove 1"));
+	CHECK(!ctl_run(text, sizeof(text), "remove 2"));
+	ok(access(path, F_OK), "console: the socket is gone");
+	CHECK(!ctl_run(text, sizeof(text), "remove 8"));
+	iv_leave(&d);
+	kill(daemon_pid, SIGTERM);
+	CHECK(wait_for(daemon_pid, 5) == 0);
+	kill(server_pid, SIGTERM);
+	CHECK(wait_for(server_pid, 5) == 0);
+}
+
 int main(int argc, char **argv)
 {
 	char cmd[256];
@@ -688,6 +786,10 @@ int main(int argc, char **argv)
 		test_wire((unsigned int)wire, wire & 1 ? "64" : "0");
 	test_restart();
 	test_options();
+	if (system("command -v passt >/dev/null"))
+		printf("# network not tested: no passt\n");
+	else
+		test_net_console();
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
 	if (system(cmd))
 		perror(dir);
