@@ -21,6 +21,9 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
+/* How often a keep-alive that is off looks whether it is still off. */
+#define VMSG_KEEPALIVE_OFF_MS	5000
+
 /* A device number space has at most this many windows of 8 devices. */
 #define VMSG_MAX_SCAN_STEPS	(VMSG_MAX_DEVS / 8)
 
@@ -268,6 +271,7 @@ static void vmsg_bus_bring_up(struct virtio_msg_bus *bus)
 		vmsg_engine_close(bus, -ENOTCONN);
 		return;
 	}
+	queue_delayed_work(vmsg_wq, &bus->alive, 0);
 	vmsg_bus_scan(bus);
 }
 
@@ -378,6 +382,57 @@ int vmsg_bus_ping(struct virtio_msg_bus *bus, u64 *ns)
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_bus_ping);
 
+/*
+ * Keep-alive.  A peer that dies without a word leaves its status as it was, and
+ * a driver that waits for a buffer sends nothing that could time out.  So a bus
+ * on which nothing was received for a while asks; who does not answer either,
+ * though nothing else came meanwhile, is lost.
+ */
+
+/* Changes with everything that is received, used events included. */
+static u32 vmsg_bus_heard(struct virtio_msg_bus *bus)
+{
+	return atomic_read(&bus->rx_count) +
+	       (u32)atomic64_read(&bus->stats.c[VMSG_C_USED]);
+}
+
+static void vmsg_bus_alive(struct vmsg_xfer *x)
+{
+	struct virtio_msg_bus *bus = x->bus;
+
+	if (x->status == -ETIMEDOUT && bus->rx_seen == vmsg_bus_heard(bus))
+		virtio_msg_peer_lost(bus, "no sign of life");
+	clear_bit(VMSG_ALIVE_ASKED, &bus->alive_flags);
+}
+
+static void vmsg_bus_alive_work(struct work_struct *work)
+{
+	struct virtio_msg_bus *bus = container_of(to_delayed_work(work),
+						  struct virtio_msg_bus, alive);
+	u32 count = vmsg_bus_heard(bus);
+	unsigned int ms = READ_ONCE(bus->keepalive_ms);
+	struct vmsg_xfer *x;
+
+	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING)
+		return;
+	if (ms && count == bus->rx_last &&
+	    !test_and_set_bit(VMSG_ALIVE_ASKED, &bus->alive_flags)) {
+		x = vmsg_xfer_alloc(bus, GFP_NOIO);
+		if (x) {
+			bus->rx_seen = count;
+			x->complete = vmsg_bus_alive;
+		}
+		if (!x || vmsg_xfer_submit(x, vmsg_req_ping(x->wire, x->req, x->cap,
+							    get_random_u32())))
+			clear_bit(VMSG_ALIVE_ASKED, &bus->alive_flags);
+		vmsg_xfer_put(x);
+	}
+	bus->rx_last = count;
+	/* Even if it is off now: it may be turned on. */
+	queue_delayed_work(vmsg_wq, &bus->alive,
+			   msecs_to_jiffies(ms ?: VMSG_KEEPALIVE_OFF_MS));
+}
+
 /* What a transport calls. */
 
 static void vmsg_bus_event_device(struct virtio_msg_bus *bus,
@@ -462,6 +517,7 @@ void virtio_msg_rx(struct virtio_msg_bus *bus, const void *frame, size_t len)
 		return;
 	}
 	trace_vmsg_rx(bus, &pdu.hdr, 0);
+	atomic_inc(&bus->rx_count);
 
 	if (pdu.hdr.type & VIRTIO_MSG_TYPE_RESPONSE) {
 		vmsg_engine_response(bus, &pdu, frame);
@@ -683,6 +739,8 @@ virtio_msg_bus_alloc(struct device *parent,
 	spin_lock_init(&bus->lock);
 	xa_init(&bus->slots);
 	INIT_WORK(&bus->work, vmsg_bus_work);
+	INIT_DELAYED_WORK(&bus->alive, vmsg_bus_alive_work);
+	bus->keepalive_ms = vmsg_keepalive_ms;
 	vmsg_slot_init_bus(bus);
 	vmsg_engine_init(bus);
 
@@ -745,6 +803,7 @@ int virtio_msg_bus_register(struct virtio_msg_bus *bus)
 err_device:
 	WRITE_ONCE(bus->stopping, true);
 	cancel_work_sync(&bus->work);
+	cancel_delayed_work_sync(&bus->alive);
 	vmsg_bus_set_state(bus, VMSG_BUS_STOPPED);
 	vmsg_debugfs_remove(bus);
 	device_del(&bus->ctx.dev);
@@ -806,6 +865,7 @@ int virtio_msg_bus_resume(struct virtio_msg_bus *bus)
 	vmsg_devices_thaw(bus);
 	WRITE_ONCE(bus->frozen, false);
 	queue_work(bus->probing, &bus->work);
+	mod_delayed_work(vmsg_wq, &bus->alive, 0);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(virtio_msg_bus_resume);
@@ -843,6 +903,7 @@ void virtio_msg_bus_unregister(struct virtio_msg_bus *bus)
 	vmsg_engine_close(bus, -ESHUTDOWN);
 	bus->desc->ops->stop(bus);
 	vmsg_slots_free(bus);
+	cancel_delayed_work_sync(&bus->alive);
 	cancel_delayed_work_sync(&bus->engine.reaper);
 	cancel_work_sync(&bus->engine.pump_work);
 	vmsg_debugfs_remove(bus);

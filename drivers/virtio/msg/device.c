@@ -182,8 +182,8 @@ static struct vmsg_device *vmsg_device_new(struct vmsg_slot *slot,
 	vd->vdev.config = &vmsg_config_ops;
 	vd->vdev.dev.parent = &vd->bus->ctx.dev;
 	vd->vdev.dev.release = vmsg_device_release;
-	vd->limits.win = vd->bus->win;
-	vd->limits.max_mapping = vd->bus->ctx.max_mapping;
+	vmsg_wctx_init_limits(&vd->limits, vd->bus->win,
+			      vd->bus->ctx.max_mapping);
 	vmsg_glue_init_vdev(vd);
 	return vd;
 }

@@ -104,6 +104,9 @@ enum vmsg_bus_state {
 #define VMSG_EV_SCAN		2
 #define VMSG_EV_HOTPLUG		3
 
+/* Bits of virtio_msg_bus.alive_flags */
+#define VMSG_ALIVE_ASKED	0	/* a PING is under way */
+
 enum vmsg_xfer_state {
 	VMSG_XFER_IDLE,		/* owned by its creator */
 	VMSG_XFER_QUEUED,	/* on engine.queue */
@@ -251,6 +254,12 @@ struct vmsg_engine {
  * @hot_ready: bitmap of the device numbers that were announced and wait for
  *	@work; a storm of events costs no memory
  * @hot_removed: likewise, of those that were removed
+ * @alive: the keep-alive's work
+ * @alive_flags: VMSG_ALIVE_*
+ * @keepalive_ms: after how long a silence it asks; 0: never
+ * @rx_count: frames received
+ * @rx_last: what vmsg_bus_heard() said when @alive last looked
+ * @rx_seen: what it said when the PING was sent
  * @win: the window, NULL where the device reaches all of memory
  * @last_win: where it lies
  * @stats: counters
@@ -278,6 +287,12 @@ struct virtio_msg_bus {
 	wait_queue_head_t idle;
 	unsigned long *hot_ready;
 	unsigned long *hot_removed;
+	struct delayed_work alive;
+	unsigned long alive_flags;
+	unsigned int keepalive_ms;
+	atomic_t rx_count;
+	u32 rx_last;
+	u32 rx_seen;
 	struct vmsg_window *win;
 	struct virtio_msg_window last_win;
 	struct vmsg_stats stats;
@@ -462,6 +477,7 @@ extern const struct class vmsg_class;
 extern struct workqueue_struct *vmsg_wq;
 extern unsigned int vmsg_timeout_ms;
 extern unsigned int vmsg_max_devices;
+extern unsigned int vmsg_keepalive_ms;
 
 /* xfer.c */
 int vmsg_engine_init(struct virtio_msg_bus *bus);

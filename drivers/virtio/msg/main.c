@@ -24,6 +24,11 @@ module_param_named(max_devices, vmsg_max_devices, uint, 0644);
 MODULE_PARM_DESC(max_devices,
 		 "most devices that one bus may have, whatever its peer claims (default 4096)");
 
+unsigned int vmsg_keepalive_ms = 2000;
+module_param_named(keepalive_ms, vmsg_keepalive_ms, uint, 0644);
+MODULE_PARM_DESC(keepalive_ms,
+		 "silence after which a peer is asked for a sign of life, on buses that start from now on, milliseconds; 0 never asks (default 2000)");
+
 const struct class vmsg_class = {
 	.name = "virtio-msg",
 	.dev_groups = vmsg_bus_groups,

@@ -24,81 +24,81 @@
 u64 vmsg_shm_fuzz(const volatile void *p, unsigned int size);
 void vmsg_shm_fuzz_copy(void *dst, const volatile void *src, size_t len);
 
-static inline u8 vmsg_shm_load8(const u8 __vshm *p)
+static inline u8 vmsg_shm_load8(const __vshm u8 *p)
 {
 	return vmsg_shm_fuzz((const volatile void *)p, 1);
 }
 
-static inline u16 vmsg_shm_load16(const __le16 __vshm *p)
+static inline u16 vmsg_shm_load16(const __vshm __le16 *p)
 {
 	return vmsg_shm_fuzz((const volatile void *)p, 2);
 }
 
-static inline u32 vmsg_shm_load32(const __le32 __vshm *p)
+static inline u32 vmsg_shm_load32(const __vshm __le32 *p)
 {
 	return vmsg_shm_fuzz((const volatile void *)p, 4);
 }
 
-static inline u64 vmsg_shm_load64(const __le64 __vshm *p)
+static inline u64 vmsg_shm_load64(const __vshm __le64 *p)
 {
 	return vmsg_shm_fuzz((const volatile void *)p, 8);
 }
 
-static inline void vmsg_shm_copy_from(void *dst, const void __vshm *src,
+static inline void vmsg_shm_copy_from(void *dst, const __vshm void *src,
 				      size_t len)
 {
 	vmsg_shm_fuzz_copy(dst, (const volatile void *)src, len);
 }
 #else
-static inline u8 vmsg_shm_load8(const u8 __vshm *p)
+static inline u8 vmsg_shm_load8(const __vshm u8 *p)
 {
 	return READ_ONCE(*(const u8 __force *)p);
 }
 
-static inline u16 vmsg_shm_load16(const __le16 __vshm *p)
+static inline u16 vmsg_shm_load16(const __vshm __le16 *p)
 {
 	return le16_to_cpu(READ_ONCE(*(const __le16 __force *)p));
 }
 
-static inline u32 vmsg_shm_load32(const __le32 __vshm *p)
+static inline u32 vmsg_shm_load32(const __vshm __le32 *p)
 {
 	return le32_to_cpu(READ_ONCE(*(const __le32 __force *)p));
 }
 
-static inline u64 vmsg_shm_load64(const __le64 __vshm *p)
+static inline u64 vmsg_shm_load64(const __vshm __le64 *p)
 {
 	return le64_to_cpu(READ_ONCE(*(const __le64 __force *)p));
 }
 
-static inline void vmsg_shm_copy_from(void *dst, const void __vshm *src,
+static inline void vmsg_shm_copy_from(void *dst, const __vshm void *src,
 				      size_t len)
 {
 	memcpy(dst, (const void __force *)src, len);
 }
 #endif
 
-static inline void vmsg_shm_store16(__le16 __vshm *p, u16 v)
+static inline void vmsg_shm_store16(__vshm __le16 *p, u16 v)
 {
 	WRITE_ONCE(*(__le16 __force *)p, cpu_to_le16(v));
 }
 
-static inline void vmsg_shm_store32(__le32 __vshm *p, u32 v)
+static inline void vmsg_shm_store32(__vshm __le32 *p, u32 v)
 {
 	WRITE_ONCE(*(__le32 __force *)p, cpu_to_le32(v));
 }
 
-static inline void vmsg_shm_store64(__le64 __vshm *p, u64 v)
+static inline void vmsg_shm_store64(__vshm __le64 *p, u64 v)
 {
 	WRITE_ONCE(*(__le64 __force *)p, cpu_to_le64(v));
 }
 
-static inline void vmsg_shm_copy_to(void __vshm *dst, const void *src,
+static inline void vmsg_shm_copy_to(__vshm void *dst, const void *src,
 				    size_t len)
 {
 	memcpy((void __force *)dst, src, len);
 }
 
-static inline void vmsg_shm_fill(void __vshm *dst, int byte, size_t len)
+static inline void vmsg_shm_fill(__vshm void *dst, int byte, size_t len)
 {
 	memset((void __force *)dst, byte, len);
 }

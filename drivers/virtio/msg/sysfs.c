@@ -60,6 +60,27 @@ static ssize_t timeout_ms_store(struct device *dev, struct device_attribute *att
 }
 static DEVICE_ATTR_RW(timeout_ms);
 
+static ssize_t keepalive_ms_show(struct device *dev, struct device_attribute *attr,
+				 char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(vmsg_dev_to_bus(dev)->keepalive_ms));
+}
+
+static ssize_t keepalive_ms_store(struct device *dev, struct device_attribute *attr,
+				  const char *buf, size_t count)
+{
+	unsigned int ms;
+	int ret = kstrtouint(buf, 0, &ms);
+
+	if (ret)
+		return ret;
+	if (ms > VMSG_TIMEOUT_MAX_MS)
+		return -ERANGE;
+	WRITE_ONCE(vmsg_dev_to_bus(dev)->keepalive_ms, ms);
+	return count;
+}
+static DEVICE_ATTR_RW(keepalive_ms);
+
 static ssize_t rescan_store(struct device *dev, struct device_attribute *attr,
 			    const char *buf, size_t count)
 {
@@ -88,6 +109,7 @@ static struct attribute *vmsg_bus_attrs[] = {
 	&dev_attr_transport.attr,
 	&dev_attr_wire.attr,
 	&dev_attr_timeout_ms.attr,
+	&dev_attr_keepalive_ms.attr,
 	&dev_attr_rescan.attr,
 	&dev_attr_ping.attr,
 	NULL

@@ -12,6 +12,7 @@
 #include <linux/log2.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
 
 #include "internal.h"
@@ -165,6 +166,35 @@ static u32 vmsg_vq_index(const struct vmsg_device *vd, u32 n)
 	       n + info->admin_vq_count : n;
 }
 
+/*
+ * How many mappings of the largest size a queue of a device type has under way
+ * when it is busy: what the window is to guarantee.  Types that are not listed
+ * may make requests of as many segments as a ring has, within reason.
+ */
+static const struct {
+	u32 device;
+	u32 segs;
+} vmsg_segs_table[] = {
+	{ VIRTIO_ID_NET, 20 },
+	{ VIRTIO_ID_CONSOLE, 4 },
+	{ VIRTIO_ID_RNG, 1 },
+	{ VIRTIO_ID_INPUT, 4 },
+	{ VIRTIO_ID_VSOCK, 20 },
+};
+
+#define VMSG_SEGS_DEFAULT	128U
+
+static u32 vmsg_vq_segs(const struct vmsg_device *vd, u32 size)
+{
+	u32 segs = VMSG_SEGS_DEFAULT;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vmsg_segs_table); i++)
+		if (vmsg_segs_table[i].device == vd->info.device_id)
+			segs = vmsg_segs_table[i].segs;
+	return min(size, segs);
+}
+
 static void vmsg_vq_free(struct vmsg_vq *q)
 {
 	if (q->vq)
@@ -188,8 +218,8 @@ static struct vmsg_vq *vmsg_vq_new(struct vmsg_device *vd, u32 index, u32 num,
 	q->index = index;
 	INIT_LIST_HEAD(&q->kick);
 	if (vd->bus->win) {
-		ret = vmsg_wctx_init(&q->ctx, vd->bus->win, num, max_mapping,
-				     &vmsg_track_ops);
+		ret = vmsg_wctx_init(&q->ctx, vd->bus->win, vmsg_vq_segs(vd, num),
+				     max_mapping, &vmsg_track_ops);
 		if (ret) {
 			kfree(q);
 			return ERR_PTR(ret);
@@ -253,25 +283,19 @@ static int vmsg_size_vqs(struct vmsg_device *vd, unsigned int nvqs,
 	return n;
 }
 
-/*
- * The window has to be good for every descriptor of a ring, or at least for as
- * many as make one large request.
- */
-#define VMSG_BUDGET_SEGS	128U
-
 static int vmsg_budget(struct vmsg_device *vd, u32 *sizes, unsigned int n,
 		       size_t *max_mapping)
 {
 	u32 *segs;
 	unsigned int i;
 
-	if (!vd->bus->win)
+	if (!vd->bus->win || !n)
 		return 0;
 	segs = kmalloc_array(n, sizeof(*segs), GFP_KERNEL);
 	if (!segs)
 		return -ENOMEM;
 	for (i = 0; i < n; i++)
-		segs[i] = min(sizes[i], VMSG_BUDGET_SEGS);
+		segs[i] = vmsg_vq_segs(vd, sizes[i]);
 	*max_mapping = vmsg_window_budget(vd->bus->win, segs, n);
 	kfree(segs);
 	if (!*max_mapping) {

@@ -70,6 +70,9 @@ static struct peer *peers;
 static unsigned int npeers;
 static int64_t next_id;
 static int shm_fd = -1;
+static char *seg_mem;
+static struct virtio_msg_seg_ext *seg_ext;
+static uint64_t dev_head, drv_head;
 static bool stopping;
 
 /* ------------------------------------------------------------- clients */
@@ -156,6 +159,35 @@ static void pump(struct peer *p)
 	loop_mod(&p->src, EPOLLIN | (p->first ? EPOLLOUT : 0));
 }
 
+/*
+ * A client that was killed says no last word, so the server leaves it in its
+ * stead: SHUTDOWN, as a crashing side may, and a doorbell.  The other side
+ * learns of the loss at once and not by a time-out.  Where the head lies was
+ * noted when the memory was formatted; what clients write is not trusted.
+ */
+static void last_word(const struct peer *dead)
+{
+	const uint64_t one = 1;
+	uint64_t head = 0;
+	struct peer *q;
+
+	if (dead->id < 0 || dead->id >= VIRTIO_MSG_PEER_NONE)
+		return;
+	if (le16toh(__atomic_load_n(&seg_ext->device_peer, __ATOMIC_ACQUIRE)) == dead->id)
+		head = dev_head;
+	else if (le16toh(__atomic_load_n(&seg_ext->driver_peer, __ATOMIC_ACQUIRE)) == dead->id)
+		head = drv_head;
+	if (!head)
+		return;
+	__atomic_store_n(&((struct virtio_msg_qhead *)(seg_mem + head))->status,
+			 htole16(VIRTIO_MSG_ST_SHUTDOWN), __ATOMIC_SEQ_CST);
+	for (q = peers; q; q = q->next)
+		if (q != dead && !q->doomed &&
+		    write(q->vector[0], &one, sizeof(one)) != sizeof(one))
+			info("peer %lld: its doorbell does not work: %m",
+			     (long long)q->id);
+}
+
 static void bury(void)
 {
 	struct peer **pp, *p, *q;
@@ -170,6 +202,7 @@ again:
 		info("peer %lld disconnected", (long long)p->id);
 		loop_del(&p->src);
 		close(p->src.fd);
+		last_word(p);
 		for (v = 0; v < opt.vectors; v++)
 			close(p->vector[v]);
 		while (p->first)
@@ -484,6 +517,11 @@ int main(int argc, char **argv)
 		info("this layout is not possible: see --help for the bounds, and the window must follow the rings and fit");
 		return 1;
 	}
+
+	seg_mem = mem;
+	seg_ext = (void *)(seg_mem + VIRTIO_MSG_EXT_OFFSET);
+	dev_head = le64toh(((struct virtio_msg_seg_hdr *)mem)->dev_head);
+	drv_head = le64toh(((struct virtio_msg_seg_hdr *)mem)->drv_head);
 
 	listener.fd = unix_listen(opt.socket);
 	if (listener.fd < 0 || loop_add(&listener, EPOLLIN) < 0) {
