@@ -671,16 +671,20 @@ void plan(const char *name)
 
 void ok(bool good, const char *fmt, ...)
 {
+	char text[512], *p;
 	va_list ap;
 
 	tests++;
 	if (!good)
 		failed++;
-	printf("%sok %u ", good ? "" : "not ", tests);
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	putchar('\n');
+	/* One line, and no directive by accident. */
+	for (p = text; *p; p++)
+		if (*p == '\n' || *p == '#')
+			*p = ' ';
+	printf("%sok %u - %s\n", good ? "" : "not ", tests, text);
 	fflush(stdout);
 }
 
