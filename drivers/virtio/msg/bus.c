@@ -129,8 +129,8 @@ static int vmsg_bus_scan_window(struct virtio_msg_bus *bus, u16 offset,
 
 	if (!x)
 		return -ENOTCONN;
-	count = 8 * vmsg_wire_devices_chunk(x->wire, x->cap);
-	count = min3(count, (unsigned int)VMSG_MAX_DEVS - offset, 65528U);
+	count = min3(vmsg_wire_devices_chunk(x->wire, x->cap),
+		     (unsigned int)VMSG_MAX_DEVS - offset, 65528U);
 	ret = vmsg_xfer_call(x, vmsg_req_get_devices(x->wire, x->req, x->cap,
 						     offset, count));
 	if (!ret) {
