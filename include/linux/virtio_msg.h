@@ -104,7 +104,7 @@ struct virtio_msg_transport_ops {
 /**
  * struct virtio_msg_transport_desc - constant data of a transport
  * @name: what users see, e.g. in virtio_config_ops.bus_name()
- * @owner: module to pin while a bus exists
+ * @owner: the transport's module; not pinned: its unloading ends its buses
  * @ops: its operations
  * @max_inflight: most transactions under way at once on one bus
  * @request_timeout_ms: default time-out of a transaction; 0 takes the module's
@@ -147,7 +147,7 @@ struct virtio_msg_segment;
 /**
  * struct virtio_msg_segment_desc - a segment and its doorbell
  * @name: what users see
- * @owner: module to pin while the bus exists
+ * @owner: the transport's module
  * @va: kernel mapping of the segment, cached or write-combining
  * @phys: its physical address
  * @size: bytes mapped at @va

@@ -788,11 +788,9 @@ int virtio_msg_bus_register(struct virtio_msg_bus *bus)
 {
 	int ret;
 
-	if (!try_module_get(bus->desc->owner))
-		return -ENODEV;
 	ret = device_add(&bus->ctx.dev);
 	if (ret)
-		goto err_module;
+		return ret;
 	vmsg_debugfs_add(bus);
 	vmsg_bus_set_state(bus, VMSG_BUS_WAITING);
 	ret = bus->desc->ops->start(bus);
@@ -807,8 +805,6 @@ err_device:
 	vmsg_bus_set_state(bus, VMSG_BUS_STOPPED);
 	vmsg_debugfs_remove(bus);
 	device_del(&bus->ctx.dev);
-err_module:
-	module_put(bus->desc->owner);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(virtio_msg_bus_register);
@@ -908,6 +904,5 @@ void virtio_msg_bus_unregister(struct virtio_msg_bus *bus)
 	cancel_work_sync(&bus->engine.pump_work);
 	vmsg_debugfs_remove(bus);
 	device_del(&bus->ctx.dev);
-	module_put(bus->desc->owner);
 }
 EXPORT_SYMBOL_GPL(virtio_msg_bus_unregister);
