@@ -9,10 +9,19 @@
 
 #include "drv.h"
 
-#define ST(d, side)	((d)->mem + (d)->l.side##_head)
 #define EXT(f)		(64 + offsetof(struct virtio_msg_seg_ext, f))
 
 /* -------------------------------------------------------------- segment */
+
+static uint8_t *dev_head(struct drv *d)
+{
+	return d->mem + d->l.dev_head;
+}
+
+static uint8_t *drv_head(struct drv *d)
+{
+	return d->mem + d->l.drv_head;
+}
 
 void drv_init(struct drv *d)
 {
@@ -21,7 +30,7 @@ void drv_init(struct drv *d)
 		exit(1);
 	}
 	d->status = VIRTIO_MSG_ST_INIT;
-	vmsg_st16(ST(d, drv) + 2, d->status);
+	vmsg_st16(drv_head(d) + 2, d->status);
 	d->doorbell(d);
 	d->xid = 0x10000u + (uint32_t)(uintptr_t)d->l.dev_head;
 	d->brk = d->l.window_offset;
@@ -33,7 +42,7 @@ static void set_status(struct drv *d, int st)
 {
 	d->status = st;
 	vmsg_mb();
-	vmsg_st16(ST(d, drv) + 2, (uint16_t)st);
+	vmsg_st16(drv_head(d) + 2, (uint16_t)st);
 	vmsg_mb();
 	d->doorbell(d);
 }
@@ -46,7 +55,7 @@ bool drv_step(struct drv *d, uint32_t wires)
 
 	di = d->l.bare ? 0 : vmsg_ld32(m + EXT(device_instance));
 	vmsg_rmb();
-	st = vmsg_ld16(ST(d, dev) + 2) & 0x7fff;
+	st = vmsg_ld16(dev_head(d) + 2) & 0x7fff;
 	switch (d->status) {
 	case VIRTIO_MSG_ST_SHUTDOWN:
 		set_status(d, VIRTIO_MSG_ST_INIT);
@@ -73,8 +82,8 @@ bool drv_step(struct drv *d, uint32_t wires)
 ready:
 	d->head = 0;
 	d->tail = 0;
-	vmsg_st16(ST(d, drv) + 4, 0);
-	vmsg_st16(ST(d, drv) + 6, 0);
+	vmsg_st16(drv_head(d) + 4, 0);
+	vmsg_st16(drv_head(d) + 6, 0);
 	for (i = 0; i < d->l.num_notif; i++) {
 		d->tx[i] = 0;
 		d->rx[i] = 0;
@@ -143,14 +152,14 @@ bool drv_send(struct drv *d, const uint8_t *frame, uint32_t len)
 	uint16_t n = d->l.num_elems, next = (uint16_t)((d->tail + 1) % n);
 	uint8_t *e;
 
-	if (vmsg_ld16(ST(d, dev) + 6) == next)
+	if (vmsg_ld16(dev_head(d) + 6) == next)
 		return false;
 	e = d->mem + d->l.drv_elems + (uint64_t)d->tail * d->l.elem_size;
 	memset(e, 0, d->l.elem_size);
 	memcpy(e, frame, len);
 	d->tail = next;
 	vmsg_wmb();
-	vmsg_st16(ST(d, drv) + 4, next);
+	vmsg_st16(drv_head(d) + 4, next);
 	if (!d->l.num_notif || toggle(d, 0, 0))
 		d->doorbell(d);
 	return true;
@@ -239,7 +248,7 @@ void drv_poll(struct drv *d)
 					     ((w - 1) * 64 + i) % per);
 		}
 	}
-	while ((tail = vmsg_ld16(ST(d, dev) + 4)) != d->head) {
+	while ((tail = vmsg_ld16(dev_head(d) + 4)) != d->head) {
 		uint16_t old = d->head;
 
 		vmsg_rmb();
@@ -247,9 +256,9 @@ void drv_poll(struct drv *d)
 		       (uint64_t)d->head * d->l.elem_size, d->l.elem_size);
 		d->head = (uint16_t)((d->head + 1) % d->l.num_elems);
 		vmsg_mb();
-		vmsg_st16(ST(d, drv) + 6, d->head);
+		vmsg_st16(drv_head(d) + 6, d->head);
 		vmsg_mb();
-		tail = vmsg_ld16(ST(d, dev) + 4);
+		tail = vmsg_ld16(dev_head(d) + 4);
 		if ((tail + 1) % d->l.num_elems == old)
 			d->doorbell(d);
 		handle(d, copy);

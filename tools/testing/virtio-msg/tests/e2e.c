@@ -181,7 +181,7 @@ static void iv_join(struct drv *d)
 	for (i = 0; i < 64; i++)
 		ivp.fds[i] = -1;
 	ivp.own = -1;
-	strcpy(a.sun_path, iv);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", iv);
 	ivp.sock = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (connect(ivp.sock, (struct sockaddr *)&a, sizeof(a)) < 0) {
 		perror(iv);
@@ -721,7 +721,7 @@ static void test_net_console(void)
 	CHECK(drv_vq_setup(&d, &crx, 2, 0, 8, got) >= 0);
 	CHECK(drv_vq_setup(&d, &ctx, 2, 1, 8, got) >= 0);
 	CHECK(drv_set_status(&d, 2, 0xf) == 0xf);
-	strcpy(a.sun_path, path);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
 	con = socket(AF_UNIX, SOCK_STREAM, 0);
 	CHECK(!connect(con, (struct sockaddr *)&a, sizeof(a)));
 	spin(&d, 0.05);
@@ -770,7 +770,7 @@ int main(int argc, char **argv)
 		printf("KTAP version 1\n1..0 # SKIP no qemu-storage-daemon\n");
 		return 0;
 	}
-	strcpy(dir, "/tmp/vmsg-e2e-XXXXXX");
+	snprintf(dir, sizeof(dir), "%s", "/tmp/vmsg-e2e-XXXXXX");
 	if (!mkdtemp(dir))
 		return 1;
 	snprintf(iv, sizeof(iv), "%s/iv", dir);

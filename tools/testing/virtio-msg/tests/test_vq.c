@@ -438,7 +438,8 @@ static void fairness(void)
 	put(&r, r.vq.desc, drv_addr(r.head), 16, 0, 0);
 	avail(&r, 1, 0);
 	vmsg_vq_drain(&r.blk->vq[0], NULL, endless_one, c);
-	ok(served == 16 && r.h->bus.kicks_pending, "endless driver: %u chains, then others", served);
+	ok(served == 16 && r.h->bus.kicks_pending,
+	   "endless driver: %u chains, then others", served);
 	r.blk->dev.priv = r.blk;
 	rig_down(&r);
 	free(c);

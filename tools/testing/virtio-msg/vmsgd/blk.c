@@ -639,7 +639,7 @@ static int connect_path(struct blk *b)
 	int fd, e, fl;
 
 	if (b->socket)
-		strcpy(a.sun_path, b->socket);
+		snprintf(a.sun_path, sizeof(a.sun_path), "%s", b->socket);
 	else
 		snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d",
 			 b->path_fd);

@@ -171,7 +171,8 @@ static void last_word(const struct peer *dead)
 	uint64_t head = 0;
 	struct peer *q;
 
-	if (dead->id < 0 || dead->id >= VIRTIO_MSG_PEER_NONE)
+	/* The bare layout does not say who is who. */
+	if (opt.seg.bare || dead->id < 0 || dead->id >= VIRTIO_MSG_PEER_NONE)
 		return;
 	if (le16toh(__atomic_load_n(&seg_ext->device_peer, __ATOMIC_ACQUIRE)) == dead->id)
 		head = dev_head;

@@ -101,7 +101,7 @@ int main(int argc, char **argv)
 			strerror(ENAMETOOLONG));
 		return 1;
 	}
-	strcpy(a.sun_path, opt.control);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", opt.control);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
 		fprintf(stderr, "vmsgctl: %s: %m (is vmsgd running?)\n",

@@ -1024,13 +1024,13 @@ static void client_command(struct client *c)
 		*arg++ = 0;
 	else
 		arg = c->line + strlen(c->line);
-	if (!strcmp(c->line, "add"))
+	if (!strcmp(c->line, "add")) {
 		cmd_add(c, arg);
-	else if (!strcmp(c->line, "remove"))
+	} else if (!strcmp(c->line, "remove")) {
 		cmd_remove(c, arg);
-	else if (!strcmp(c->line, "list") || !strcmp(c->line, "stats"))
+	} else if (!strcmp(c->line, "list") || !strcmp(c->line, "stats")) {
 		cmd_print(c, c->line, !strcmp(arg, "json"));
-	else if (!strcmp(c->line, "ping")) {
+	} else if (!strcmp(c->line, "ping")) {
 		c->ping = true;
 		c->waiting = true;
 		if (vmsg_bus_ping(&bus, random32(NULL)))
@@ -1175,7 +1175,9 @@ static char *help_filter(int key, const char *text, void *input)
 	f = open_memstream(&out, &len);
 	if (!f)
 		return (char *)text;
-	fputs("Each SPEC is one of these; num=N in it chooses the device number, otherwise the lowest free one from 1 on is taken. A comma inside a value is written twice.\n\n", f);
+	fputs("Each SPEC is one of these; num=N in it chooses the device number, "
+	      "otherwise the lowest free one from 1 on is taken. A comma inside a "
+	      "value is written twice.\n\n", f);
 	for (t = 0; t < NTYPES; t++) {
 		const char *p = types[t]->help;
 
@@ -1191,7 +1193,8 @@ static char *help_filter(int key, const char *text, void *input)
 	      "  vmsgd --ivshmem /run/vm.ivshmem --dev blk,file=disk.img --dev rng\n"
 	      "  vmsgd --ivshmem /run/vm.ivshmem --control /run/vm.ctl --dev net &\n"
 	      "  vmsgctl --control /run/vm.ctl add blk,file=more.img,ro=on\n\n"
-	      "It may be killed and started again: the guest's devices come back. SIGTERM ends it and its back ends.\n", f);
+	      "It may be killed and started again: the guest's devices come back. "
+	      "SIGTERM ends it and its back ends.\n", f);
 	fclose(f);
 	return out;
 }
