@@ -725,7 +725,7 @@ virtio_msg_bus_alloc(struct device *parent,
 	struct virtio_msg_bus *bus;
 	int id;
 
-	bus = kzalloc(sizeof(*bus), GFP_KERNEL);
+	bus = kzalloc_obj(*bus);
 	if (!bus)
 		return ERR_PTR(-ENOMEM);
 	id = ida_alloc(&vmsg_bus_ida, GFP_KERNEL);

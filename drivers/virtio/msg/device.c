@@ -162,7 +162,7 @@ static struct vmsg_device *vmsg_device_new(struct vmsg_slot *slot,
 					   const struct vmsg_device_info *info,
 					   unsigned int epoch)
 {
-	struct vmsg_device *vd = kzalloc(sizeof(*vd), GFP_KERNEL);
+	struct vmsg_device *vd = kzalloc_obj(*vd);
 
 	if (!vd)
 		return NULL;
@@ -351,7 +351,7 @@ struct vmsg_slot *vmsg_slot_get(struct virtio_msg_bus *bus, u16 num)
 		return slot;
 	if (bus->num_slots >= vmsg_max_devices)
 		return ERR_PTR(-ENOSPC);
-	slot = kzalloc(sizeof(*slot), GFP_KERNEL);
+	slot = kzalloc_obj(*slot);
 	if (!slot)
 		return ERR_PTR(-ENOMEM);
 	slot->bus = bus;

@@ -198,6 +198,7 @@ struct vmsg_xfer {
  * @reap_at: jiffies for which it is armed
  */
 struct vmsg_engine {
+	/* guards all of this and transactions; see above */
 	spinlock_t lock;
 	bool open;
 	unsigned int epoch;
@@ -273,6 +274,7 @@ struct virtio_msg_bus {
 	void *priv;
 	int id;
 	struct vmsg_engine engine;
+	/* guards state, link, next_link, link_valid */
 	spinlock_t lock;
 	enum vmsg_bus_state state;
 	struct virtio_msg_link link;
@@ -318,6 +320,7 @@ struct virtio_msg_bus {
 struct vmsg_slot {
 	struct virtio_msg_bus *bus;
 	u16 num;
+	/* guards what is wanted, and changes of vd */
 	spinlock_t lock;
 	bool want;
 	bool recycle;
@@ -386,8 +389,10 @@ struct vmsg_device {
 	u64 features[2];
 	unsigned long flags;
 	u8 status;
+	/* guards the making and deleting of queues */
 	struct mutex vq_lock;
 	struct vmsg_vqs __rcu *vqs;
+	/* guards cfg, cfg_len, cfg_gen, cfg_valid */
 	struct mutex cfg_lock;
 	u8 *cfg;
 	u32 cfg_len;
@@ -424,6 +429,7 @@ struct vmsg_device {
  * @len: packed: descriptors of each buffer by id
  */
 struct vmsg_track {
+	/* guards all of this */
 	spinlock_t lock;
 	bool lost;
 	u16 num;

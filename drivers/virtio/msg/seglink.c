@@ -61,7 +61,9 @@ struct virtio_msg_segment {
 	struct virtio_msg_segment_desc desc;
 	struct virtio_msg_transport_desc tdesc;
 	struct virtio_msg_bus *bus;
+	/* guards bring-up and receiving */
 	spinlock_t lock;
+	/* guards sending; a kick may come from any context */
 	raw_spinlock_t tx_lock;
 	struct vmsg_seg seg;
 	bool receiving;
@@ -461,7 +463,7 @@ virtio_msg_segment_register(struct device *parent,
 	struct virtio_msg_segment *link;
 	int ret = -ENOMEM;
 
-	link = kzalloc(sizeof(*link), GFP_KERNEL);
+	link = kzalloc_obj(*link);
 	if (!link)
 		return ERR_PTR(-ENOMEM);
 	/* The longest element there can be. */

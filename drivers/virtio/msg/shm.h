@@ -21,33 +21,33 @@
 #endif
 
 #ifdef VMSG_SHM_FUZZ
-u64 vmsg_shm_fuzz(const volatile void *p, unsigned int size);
-void vmsg_shm_fuzz_copy(void *dst, const volatile void *src, size_t len);
+u64 vmsg_shm_fuzz(const void *p, unsigned int size);
+void vmsg_shm_fuzz_copy(void *dst, const void *src, size_t len);
 
 static inline u8 vmsg_shm_load8(const __vshm u8 *p)
 {
-	return vmsg_shm_fuzz((const volatile void *)p, 1);
+	return vmsg_shm_fuzz((const void __force *)p, 1);
 }
 
 static inline u16 vmsg_shm_load16(const __vshm __le16 *p)
 {
-	return vmsg_shm_fuzz((const volatile void *)p, 2);
+	return vmsg_shm_fuzz((const void __force *)p, 2);
 }
 
 static inline u32 vmsg_shm_load32(const __vshm __le32 *p)
 {
-	return vmsg_shm_fuzz((const volatile void *)p, 4);
+	return vmsg_shm_fuzz((const void __force *)p, 4);
 }
 
 static inline u64 vmsg_shm_load64(const __vshm __le64 *p)
 {
-	return vmsg_shm_fuzz((const volatile void *)p, 8);
+	return vmsg_shm_fuzz((const void __force *)p, 8);
 }
 
 static inline void vmsg_shm_copy_from(void *dst, const __vshm void *src,
 				      size_t len)
 {
-	vmsg_shm_fuzz_copy(dst, (const volatile void *)src, len);
+	vmsg_shm_fuzz_copy(dst, (const void __force *)src, len);
 }
 #else
 static inline u8 vmsg_shm_load8(const __vshm u8 *p)

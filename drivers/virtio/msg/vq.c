@@ -209,7 +209,7 @@ static struct vmsg_vq *vmsg_vq_new(struct vmsg_device *vd, u32 index, u32 num,
 				   size_t max_mapping,
 				   const struct virtqueue_info *info)
 {
-	struct vmsg_vq *q = kzalloc(sizeof(*q), GFP_KERNEL);
+	struct vmsg_vq *q = kzalloc_obj(*q);
 	int ret;
 
 	if (!q)
@@ -379,7 +379,7 @@ int vmsg_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 	if (!ret && n) {
 		unsigned int top = vmsg_vq_index(vd, n - 1) + 1;
 
-		vqs = kzalloc(struct_size(vqs, q, top), GFP_KERNEL);
+		vqs = kzalloc_flex(*vqs, q, top);
 		ret = -ENOMEM;
 		if (vqs) {
 			vqs->num = top;

@@ -72,7 +72,7 @@ static u64 plausible(u64 off)
 	return next64();
 }
 
-u64 vmsg_shm_fuzz(const volatile void *p, unsigned int size)
+u64 vmsg_shm_fuzz(const void *p, unsigned int size)
 {
 	u64 off = (const volatile u8 *)p - mem;
 	u64 v;
@@ -98,7 +98,7 @@ u64 vmsg_shm_fuzz(const volatile void *p, unsigned int size)
 	return size == 8 ? v : v & ((1ULL << 8 * size) - 1);
 }
 
-void vmsg_shm_fuzz_copy(void *dst, const volatile void *src, size_t len)
+void vmsg_shm_fuzz_copy(void *dst, const void *src, size_t len)
 {
 	u64 off = (const volatile u8 *)src - mem;
 
