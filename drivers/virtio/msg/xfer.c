@@ -528,19 +528,27 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_xfer_call);
  */
 bool vmsg_xfer_cancel(struct vmsg_xfer *x)
 {
-	struct vmsg_engine *e = &x->bus->engine;
+	struct virtio_msg_bus *bus = x->bus;
+	struct vmsg_engine *e = &bus->engine;
 	unsigned long flags;
 	bool ours;
 
 	spin_lock_irqsave(&e->lock, flags);
 	ours = x->state == VMSG_XFER_QUEUED || x->state == VMSG_XFER_SENT;
-	if (ours)
+	if (ours) {
+		/* Without an ID its answer would be taken for the next one's. */
+		if (x->state == VMSG_XFER_SENT && !e->wire->xid_bits) {
+			e->resync = true;
+			vmsg_engine_arm(e, jiffies);
+		}
 		vmsg_engine_unlink(e, x, x->state == VMSG_XFER_QUEUED);
+	}
 	spin_unlock_irqrestore(&e->lock, flags);
 	if (!ours)
 		return false;
-	vmsg_count(x->bus, VMSG_C_CANCELLED);
+	vmsg_count(bus, VMSG_C_CANCELLED);
 	vmsg_xfer_finish(x, -ECANCELED);
+	vmsg_engine_pump(bus);
 	return true;
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_xfer_cancel);
@@ -794,16 +802,21 @@ static void vmsg_engine_reap(struct work_struct *work)
 				       &e->sent : &e->queue);
 			continue;
 		}
-		if (x == e->ping)
+		if (x == e->ping) {
+			/* Until the bus is dead nothing is its echo. */
+			e->ping = NULL;
 			dead = true;
-		else if (x->state == VMSG_XFER_SENT && e->open &&
-			 !e->wire->xid_bits)
+		} else if (x->state == VMSG_XFER_SENT && e->open &&
+			   !e->wire->xid_bits) {
 			resync = true;
+		}
 		hash_del(&x->hash);
 		if (x->state == VMSG_XFER_SENT)
 			e->inflight--;
 		x->state = VMSG_XFER_DONE;
 	}
+	/* Or one that was sent has been cancelled. */
+	resync |= e->open && e->resync && !e->ping;
 	if (resync && !dead)
 		e->resync = true;
 	low = e->open && e->wire->xid_bits == 16 &&
