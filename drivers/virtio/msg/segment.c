@@ -3,8 +3,8 @@
  * The shared-memory segment, driver side: layout, bring-up, rings, words
  *
  * The formats and the steps are defined by
- * Documentation/driver-api/virtio/virtio-msg/wire.rst, section "The
- * shared-memory segment"; each function names the part that it carries out.
+ * Documentation/driver-api/virtio/virtio-msg/segment.rst; each function names
+ * the section that it carries out.
  *
  * The peer may write any byte of the segment at any time, its own fields and
  * ours.  So every load goes through the accessors of shm.h, each value is
@@ -151,8 +151,8 @@ static bool vmsg_seg_areas_ok(const struct vmsg_seg_area *a, unsigned int n,
  * @why: receives a short reason on failure, a string constant
  *
  * Each field is loaded once.  A zero-length area (no notification words, no
- * window) is not placed, and its offset not looked at.  See wire.rst, "The
- * shared-memory segment", bytes 0 to 127.
+ * window) is not placed, and its offset not looked at.  See segment.rst,
+ * "Layout".
  *
  * Context: Any.
  * Return: 0, -ENODEV if there is no magic, or -EINVAL if the layout is
@@ -373,7 +373,7 @@ static unsigned int vmsg_seg_attach(struct vmsg_seg *seg)
  * The first call for a segment, and the call after the caller has cleaned up
  * what a loss or a SHUTDOWN left.  A segment that is not formatted yet is
  * looked at again by each vmsg_seg_step().
- * See wire.rst, "Bring-up and restart", step 1.
+ * See segment.rst, "Bring-up and restart", step 1.
  *
  * Context: Any.  The caller serialises with all other functions on @seg.
  * Return: VMSG_SEG_* bits.
@@ -603,7 +603,7 @@ static unsigned int vmsg_seg_step_run(struct vmsg_seg *seg)
  * up.  At most one change of the own status is made; whoever gets
  * VMSG_SEG_RING may call again at once.  After VMSG_SEG_LOST nothing happens
  * until vmsg_seg_restart().
- * See wire.rst, "Bring-up and restart", steps 1, 3, 5 and 6.
+ * See segment.rst, "Bring-up and restart", steps 1, 3, 5 and 6.
  *
  * Context: Any.  The caller serialises with all other functions on @seg.
  * Return: VMSG_SEG_* bits.
@@ -630,7 +630,7 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_seg_step);
  *
  * PEER_DEAD is for a peer that does not answer within the caller's policy: it
  * is left by vmsg_seg_step() when the peer is READY again, with a new instance.
- * See wire.rst, "Bring-up and restart", step 6.
+ * See segment.rst, "Bring-up and restart", step 6.
  *
  * Context: Any.  The caller serialises with all other functions on @seg.
  * Return: VMSG_SEG_RING if there is anybody to tell, else 0.
@@ -680,7 +680,7 @@ static int vmsg_seg_peer_index(const struct vmsg_seg *seg, u64 field)
  * @frame: the frame
  * @len: its bytes; the rest of the element is zeroed
  *
- * See wire.rst, "Message ring".
+ * See segment.rst, "Message ring".
  *
  * Context: Any.  The caller holds the lock that serialises senders and the raw
  * spinlock that guards seg->tx, which may be one.
@@ -747,7 +747,7 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_seg_send);
  * vmsg_seg_tx_space() - has the message ring room again?
  * @seg: the segment
  *
- * See wire.rst, "Message ring".
+ * See segment.rst, "Message ring".
  *
  * Context: Any.  The caller serialises with vmsg_seg_send().
  * Return: true if a send is worth the try, also where it will report an error.
@@ -784,7 +784,7 @@ static bool vmsg_seg_ack_ring(struct vmsg_seg *seg)
  *
  * Found empty, the ring's notification bit is taken back before the last look,
  * so a caller that goes on until 0 misses nothing.  A peer can keep the ring
- * filled for ever: give others their turn.  See wire.rst, "Message ring".
+ * filled for ever: give others their turn.  See segment.rst, "Message ring".
  *
  * Context: Any.  The caller serialises receivers, vmsg_seg_scan() among them.
  * Return: bytes copied to @buf, 0 if the ring is empty or the link not up,
@@ -857,7 +857,7 @@ static u32 vmsg_seg_bit(const struct vmsg_seg *seg, u16 dev, u16 vq)
  * @dev: device number
  * @vq: queue
  *
- * Holds for both directions.  See wire.rst, "Notification area".
+ * Holds for both directions.  See segment.rst, "Notification area".
  *
  * Context: Any, when the link is up.
  * Return: true if it has, false if its events go through the message ring.
@@ -876,7 +876,7 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_seg_has_word);
  *
  * Kicks of one queue coalesce until the device side takes the bit.  Without a
  * link the kick is dropped: the queue is looked at when it returns.
- * See wire.rst, "Notification area".
+ * See segment.rst, "Notification area".
  *
  * Context: Any.  The caller holds the raw spinlock that guards seg->tx.
  * Return: VMSG_SEG_RING or 0, or -EOPNOTSUPP if the queue has no bit.
@@ -934,7 +934,7 @@ static u64 vmsg_seg_ack(struct vmsg_seg *seg, unsigned int w, u64 mask)
  * What was acknowledged but found no room in @out is reported by the next
  * call, before the peer's words are looked at again: a busy queue cannot starve
  * the others.  The bit of the message ring is left to vmsg_seg_recv().
- * See wire.rst, "Notification area".
+ * See segment.rst, "Notification area".
  *
  * Context: Any.  The caller serialises receivers, vmsg_seg_recv() among them.
  * Return: number of entries.

@@ -122,7 +122,7 @@ int vmsg_seg_layout(const u8 __vshm *base, u64 size,
 		    struct vmsg_seg_geom *geom, const char **why);
 
 /*
- * Bring-up, wire.md "Bring-up and restart", driver side.  Callers serialise
+ * Bring-up, segment.rst "Bring-up and restart", driver side.  Callers serialise
  * these three among themselves and against all functions below.
  */
 void vmsg_seg_init(struct vmsg_seg *seg, u8 __vshm *base, u64 size,

@@ -157,7 +157,7 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_wire_by_name);
  * vmsg_wire_best() - choose the newest of the revisions offered
  * @offered: bitmap, bit n is revision n; unknown bits are ignored
  *
- * See wire.rst, "The shared-memory segment", wire_offered.
+ * See segment.rst, "Layout", wire_offered.
  *
  * Context: Any.
  * Return: the row, or NULL if no known revision is offered.

@@ -2,7 +2,7 @@
 /*
  * KUnit tests of the shared-memory segment, against a scripted device side
  *
- * The device side here is written from wire.rst, not from segment.c, and it
+ * The device side here is written from segment.rst, not from segment.c, and it
  * touches the memory by plain byte accesses.
  */
 #include <kunit/test.h>
@@ -19,7 +19,7 @@
 #define WINDOW		0x4000U
 #define WINDOW_LEN	0x4000U
 
-/* Offsets of the header and the extension, from wire.rst. */
+/* Offsets of the header and the extension, from segment.rst. */
 #define H_MAGIC		0
 #define H_LENGTH	2
 #define H_VERSION	4
@@ -920,7 +920,7 @@ static void seg_bare(struct kunit *test)
 }
 
 /*
- * One write of an honest device side that follows wire.rst step by step, so
+ * One write of an honest device side that follows segment.rst step by step, so
  * that it can be stopped between any two.
  */
 static void peer_tick(struct peer *p, u64 *seed)
