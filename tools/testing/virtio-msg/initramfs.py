@@ -28,7 +28,7 @@ STOCK_MODULES = """
 
 # Programs beside busybox; their libraries are found by themselves.
 PROGRAMS = """
-    bin/bash sbin/mke2fs sbin/e2fsck sbin/tune2fs sbin/resize2fs sbin/dumpe2fs
+    bin/dash bin/bash sbin/mke2fs sbin/e2fsck sbin/tune2fs sbin/resize2fs sbin/dumpe2fs
     sbin/ip bin/ip bin/ss sbin/ethtool usr/sbin/ethtool sbin/blkdiscard
     sbin/blockdev bin/lsblk usr/bin/lspci usr/bin/flock bin/findmnt
 """.split()
@@ -150,7 +150,8 @@ def userland(cache):
         cpio.link("lib", "usr/lib")
         cpio.link("var/run", "/run")
         cpio.file("usr/bin/busybox", root + "/bin/busybox")
-        cpio.link("usr/bin/sh", "busybox")
+        # Not busybox: its shell prefers its own applets to the programs below.
+        cpio.link("usr/bin/sh", "dash")
         todo, done = [], set()
         for p in PROGRAMS:
             src = os.path.join(root, p)
