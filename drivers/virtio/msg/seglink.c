@@ -121,6 +121,7 @@ static void vmsg_link_tell_up(struct virtio_msg_segment *link)
  * true if another look may bring more.
  */
 static bool vmsg_link_step(struct virtio_msg_segment *link, unsigned long *flags)
+	__must_hold(&link->lock)
 {
 	unsigned int did;
 	const char *why;
@@ -157,6 +158,7 @@ static bool vmsg_link_step(struct virtio_msg_segment *link, unsigned long *flags
 
 /* Used events out of the words.  As above, for the lock. */
 static unsigned int vmsg_link_used(struct virtio_msg_segment *link, unsigned long *flags)
+	__must_hold(&link->lock)
 {
 	struct vmsg_seg_used used[VMSG_LINK_BATCH];
 	int i, n;
@@ -174,6 +176,7 @@ static unsigned int vmsg_link_used(struct virtio_msg_segment *link, unsigned lon
 
 /* One message out of the ring.  As above, for the lock. */
 static bool vmsg_link_message(struct virtio_msg_segment *link, unsigned long *flags)
+	__must_hold(&link->lock)
 {
 	unsigned int did = 0;
 	int len;
