@@ -11,10 +11,14 @@
 #define RX	0
 #define TX	1
 
+/* Bytes of one chain in one go: others want to be served too. */
+#define OUTPUT_BUDGET	65536
+
 /* Return: true if the chain in hand was written to its end. */
 static bool output(struct vmsg_console *con)
 {
 	struct vmsg_vq *vq = &con->vq[TX];
+	uint32_t end = con->done + OUTPUT_BUDGET;
 
 	while (con->done < con->chain.out_len) {
 		uint32_t n = vmsg_chain_read(&con->chain, con->done, con->bounce,
@@ -25,6 +29,10 @@ static bool output(struct vmsg_console *con)
 		con->dev.stats.bytes_in += took;
 		if (took < n)
 			return false;
+		if (con->done >= end && con->done < con->chain.out_len) {
+			vmsg_dev_again(&con->dev, TX);
+			return false;
+		}
 	}
 	con->held = false;
 	vmsg_vq_push(vq, &con->chain, 0);
@@ -58,7 +66,7 @@ static void kick(struct vmsg_dev *dev, struct vmsg_vq *vq)
 			con->restart(con, true);
 		return;
 	}
-	if (!con->held)
+	if (!con->held || output(con))
 		vmsg_vq_drain(vq, may, one, &con->chain);
 }
 
@@ -68,12 +76,8 @@ static void kick(struct vmsg_dev *dev, struct vmsg_vq *vq)
  */
 void vmsg_console_resume(struct vmsg_console *con)
 {
-	if (!vmsg_dev_running(&con->dev))
-		return;
-	if (con->held && !output(con))
-		return;
-	vmsg_dev_kick(&con->dev, TX);
-	vmsg_vq_flush(&con->vq[TX]);
+	if (vmsg_dev_running(&con->dev))
+		vmsg_dev_kick(&con->dev, TX);
 }
 
 /**

@@ -19,6 +19,7 @@
 #define S_UNSUPP	2
 
 #define SECTOR		512
+#define MAX_FILL	(1U << 20)
 
 /*
  * Data of a request: all that is readable after the header, or writable before
@@ -86,9 +87,10 @@ static void one(struct vmsg_vq *vq, struct vmsg_chain *c)
 	}
 	/*
 	 * used.len covers a prefix of what is writable, and the status is its
-	 * last byte: so what a failed request leaves between is filled.
+	 * last byte: so what a failed request leaves between is filled, unless
+	 * it is absurdly much.
 	 */
-	while (written < in_data) {
+	while (written < in_data && in_data <= MAX_FILL) {
 		static const uint8_t zero[SECTOR];
 		uint32_t n = in_data - written;
 
@@ -98,7 +100,7 @@ static void one(struct vmsg_vq *vq, struct vmsg_chain *c)
 		written += n;
 	}
 	vmsg_chain_write(c, in_data, &status, 1);
-	vmsg_vq_push(vq, c, in_data + 1);
+	vmsg_vq_push(vq, c, written == in_data ? in_data + 1 : written);
 }
 
 static void kick(struct vmsg_dev *dev, struct vmsg_vq *vq)

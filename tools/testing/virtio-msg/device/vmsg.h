@@ -251,6 +251,7 @@ void vmsg_dev_fault(struct vmsg_dev *dev, const char *why, uint32_t value);
 void vmsg_dev_reset_done(struct vmsg_dev *dev);
 void vmsg_dev_used(struct vmsg_dev *dev, uint16_t queue);
 void vmsg_dev_kick(struct vmsg_dev *dev, uint16_t queue);
+void vmsg_dev_again(struct vmsg_dev *dev, uint16_t queue);
 void vmsg_dev_config_changed(struct vmsg_dev *dev);
 
 static inline bool vmsg_dev_running(const struct vmsg_dev *dev)

@@ -346,6 +346,17 @@ void vmsg_dev_kick(struct vmsg_dev *dev, uint16_t queue)
 }
 
 /**
+ * vmsg_dev_again - go on with a queue after others had their turn
+ * @dev: the device
+ * @queue: index of the queue
+ */
+void vmsg_dev_again(struct vmsg_dev *dev, uint16_t queue)
+{
+	dev->kick_again |= 1ULL << queue;
+	dev->bus->kicks_pending = true;
+}
+
+/**
  * vmsg_bus_kick - the driver kicked
  * @bus: the bus
  * @dev_num: number of a device
@@ -627,8 +638,7 @@ static int do_set_status(struct request *r)
 		}
 		/* What was made available before came without a kick. */
 		for (i = 0; i < dev->nvqs; i++)
-			dev->kick_again |= 1ULL << i;
-		r->bus->kicks_pending = true;
+			vmsg_dev_again(dev, (uint16_t)i);
 	}
 	return put_status(r);
 }
@@ -693,8 +703,7 @@ static int set_vqueue(struct request *r)
 			vmsg_dev_fault(dev, "cannot enable queue", index);
 			return 0;
 		}
-		dev->kick_again |= 1ULL << index;
-		r->bus->kicks_pending = true;
+		vmsg_dev_again(dev, (uint16_t)index);
 	}
 	return 0;
 }

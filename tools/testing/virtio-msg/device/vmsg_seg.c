@@ -632,7 +632,7 @@ unsigned int vmsg_seg_poll(struct vmsg_seg *seg, uint64_t now_ms)
 			break;
 		case VMSG_SEG_INIT:
 			if (peer_status(seg) == VIRTIO_MSG_ST_RUN)
-				return BUSY_MS;
+				return IDLE_MS;
 			enter_ready(seg);
 			break;
 		case VMSG_SEG_READY:

@@ -510,8 +510,7 @@ void vmsg_vq_drain(struct vmsg_vq *vq, bool (*may)(struct vmsg_vq *vq),
 			if (may && !may(vq))
 				goto out;
 			if (!budget) {
-				vq->dev->kick_again |= 1ULL << vq->index;
-				vq->dev->bus->kicks_pending = true;
+				vmsg_dev_again(vq->dev, vq->index);
 				goto out;
 			}
 			if (!vmsg_vq_pop(vq, chain))

@@ -69,6 +69,7 @@
 #define BLK_CONFIG_WCE		32
 
 #define RING_SIZE	256
+#define MAX_COUNTED	256	/* descriptors of a request, for statistics */
 #define REPLY_MS	3000	/* for one answer on a connection that works */
 #define FIRST_REPLY_MS	15000	/* the back end may have to drain first */
 #define PROBE_MS	5000	/* from question to verdict */
@@ -84,7 +85,8 @@ enum state {
 struct ring {
 	int kick;
 	struct source call;	/* its priv is the device */
-	uint16_t seen;		/* used index up to which we have told */
+	uint16_t told;		/* used index of which the driver was told */
+	uint16_t counted;	/* used index up to which statistics go */
 	uint16_t last_used;	/* at the last look of the watchdog */
 };
 
@@ -342,10 +344,13 @@ static void lost(struct blk *b, const char *why)
 	timer_arm(&b->retry, 10);
 }
 
-static void account(struct blk *b, struct vmsg_vq *vq, uint16_t from, uint16_t to)
+static void account(struct blk *b, unsigned int q, uint16_t to)
 {
+	struct vmsg_vq *vq = &b->vq[q];
+	uint16_t from = b->ring[q].counted;
 	uint16_t n = (uint16_t)(to - from);
 
+	b->ring[q].counted = to;
 	b->dev.stats.requests += n;
 	if (n > vq->size)
 		from = (uint16_t)(to - vq->size);
@@ -372,6 +377,8 @@ static void account(struct blk *b, struct vmsg_vq *vq, uint16_t from, uint16_t t
 				if (!table)
 					break;
 				n_desc = len / 16;
+				if (n_desc > MAX_COUNTED)
+					n_desc = MAX_COUNTED;
 				i = 0;
 				steps = UINT32_MAX;
 				continue;
@@ -402,11 +409,11 @@ static void on_call(struct source *src, uint32_t events)
 		return;
 	/* A call may mean nothing: the first comes with the set-up. */
 	used = vmsg_ld16(b->vq[q].device + 2);
-	if (used == r->seen)
+	if (used == r->told)
 		return;
 	vmsg_rmb();
-	account(b, &b->vq[q], r->seen, used);
-	r->seen = used;
+	r->told = used;
+	account(b, q, used);
 	vmsg_dev_used(&b->dev, (uint16_t)q);
 }
 
@@ -423,7 +430,8 @@ static int start_ring(struct blk *b, unsigned int q)
 		return -1;
 	r->call.fn = on_call;
 	r->call.priv = b;
-	r->seen = base;
+	r->told = base;
+	r->counted = base;
 	r->last_used = base;
 	if (loop_add(&r->call, EPOLLIN) < 0)
 		return -1;
@@ -726,11 +734,8 @@ static void on_watch(struct timer *t)
 		if (!vq->enabled)
 			continue;
 		used = vmsg_ld16(vq->device + 2);
-		/* Used entries the guest did not want to hear of. */
-		if (used != r->seen) {
-			account(b, vq, r->seen, used);
-			r->seen = used;
-		}
+		/* Used entries that the driver did not want to hear of. */
+		account(b, q, used);
 		if (used == r->last_used && vmsg_ld16(vq->driver + 2) != used)
 			stuck = true;
 		r->last_used = used;

@@ -280,8 +280,8 @@ void device_failed(struct device *d, const char *fmt, ...)
 		exit(1);
 	va_end(ap);
 	info("device %d: %s: %s", d->num, d->spec, why);
-	if (d->waiter) {
-		tell_waiter(d, why);
+	tell_waiter(d, why);
+	if (started) {
 		d->leaving = true;	/* freed from the main loop */
 	} else {
 		exit_status = 1;
