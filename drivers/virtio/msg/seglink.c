@@ -371,16 +371,34 @@ static int vmsg_link_kick(struct virtio_msg_bus *bus, u16 dev_num, u16 vq)
 	return 0;
 }
 
+/*
+ * Devices are gone.  What the segment saw itself it has answered with SHUTDOWN:
+ * begin again.  A peer that the core gave up still says RUN: it is told that it
+ * is taken for dead, and has to begin.
+ */
 static void vmsg_link_lost(struct virtio_msg_bus *bus)
 {
 	struct virtio_msg_segment *link = vmsg_link(bus);
+	unsigned int did = 0;
 	unsigned long flags;
+	bool silent;
 
-	/* The core may have given the link up before the segment did. */
 	spin_lock_irqsave(&link->lock, flags);
 	link->up = false;
+	silent = link->seg.status == VIRTIO_MSG_ST_RUN;
+	if (silent) {
+		raw_spin_lock(&link->tx_lock);
+		did = vmsg_seg_leave(&link->seg, VIRTIO_MSG_ST_PEER_DEAD);
+		raw_spin_unlock(&link->tx_lock);
+	}
 	spin_unlock_irqrestore(&link->lock, flags);
-	vmsg_link_restart(link);
+	if (!silent) {
+		vmsg_link_restart(link);
+		return;
+	}
+	if (did & VMSG_SEG_RING)
+		vmsg_link_ring(link);
+	vmsg_link_poll_in(link, VMSG_LINK_POLL_WAIT);
 }
 
 static int vmsg_link_suspend(struct virtio_msg_bus *bus)
