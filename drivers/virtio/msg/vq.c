@@ -77,8 +77,9 @@ void vmsg_synchronize_cbs(struct virtio_device *vdev)
 
 /*
  * The virtio core's notify callback: atomic context, under the driver's lock.
- * "false" breaks the queue for good, so it means that the device is dead and
- * nothing else.
+ * "false" breaks the queue for good, and a queue that is broken before it is
+ * drained never gives its buffers back.  So a dead device's kicks are just
+ * dropped: vmsg_devices_fail() breaks its queues when their time has come.
  */
 static bool vmsg_notify(struct virtqueue *vq)
 {
@@ -88,7 +89,7 @@ static bool vmsg_notify(struct virtqueue *vq)
 	u32 next = 0;
 
 	if (test_bit(VMSG_DEV_DEAD, &vd->flags))
-		return false;
+		return true;
 	vmsg_track_kick(q);
 	vmsg_count(bus, VMSG_C_KICK);
 	atomic64_inc(&vd->kicks);
@@ -156,14 +157,17 @@ static int vmsg_reset_vq(struct vmsg_vq *q)
 
 /*
  * Device queue @n of those that drivers may use: the admin queues are left out,
- * the queues behind them move up.
+ * the queues behind them move up.  Both numbers are the peer's: where the sum
+ * would wrap, and so name a queue twice, there is no such queue.
  */
 static u32 vmsg_vq_index(const struct vmsg_device *vd, u32 n)
 {
 	const struct vmsg_device_info *info = &vd->info;
 
-	return info->admin_vq_count && n >= info->admin_vq_start ?
-	       n + info->admin_vq_count : n;
+	if (!info->admin_vq_count || n < info->admin_vq_start)
+		return n;
+	return n < U32_MAX - info->admin_vq_count ? n + info->admin_vq_count :
+						    U32_MAX;
 }
 
 /*
