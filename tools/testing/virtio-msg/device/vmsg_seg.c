@@ -325,6 +325,49 @@ static void enter_init(struct vmsg_seg *seg)
 	say(seg, VIRTIO_MSG_ST_INIT);
 }
 
+/*
+ * What the layout says is ours, but a driver side that ran wild may have written
+ * over it.  Whoever comes next, maybe after a reboot, finds it as it was.
+ */
+static void restore_layout(struct vmsg_seg *seg)
+{
+	const struct vmsg_seg_layout *l = &seg->l;
+	uint8_t *m = seg->mem;
+
+	vmsg_st16(m + HDR(length), VIRTIO_MSG_SEG_LENGTH);
+	vmsg_st16(m + HDR(version), VIRTIO_MSG_SEG_VERSION);
+	vmsg_st16(m + HDR(features), 0);
+	vmsg_st16(m + HDR(num_notif), l->num_notif |
+		  (uint16_t)(l->vq_per_dev << 8));
+	vmsg_st16(m + HDR(num_elems), l->num_elems);
+	vmsg_st16(m + HDR(elem_size), l->elem_size);
+	vmsg_st64(m + HDR(dev_notif), l->dev_notif);
+	vmsg_st64(m + HDR(dev_head), l->dev_head);
+	vmsg_st64(m + HDR(dev_elems), l->dev_elems);
+	vmsg_st64(m + HDR(drv_notif), l->drv_notif);
+	vmsg_st64(m + HDR(drv_head), l->drv_head);
+	vmsg_st64(m + HDR(drv_elems), l->drv_elems);
+	if (!l->bare) {
+		vmsg_st32(m + EXT(magic), VIRTIO_MSG_EXT_MAGIC);
+		vmsg_st16(m + EXT(length), VIRTIO_MSG_EXT_LENGTH);
+		vmsg_st16(m + EXT(version), VIRTIO_MSG_EXT_VERSION);
+		vmsg_st64(m + EXT(window_offset), l->window_offset);
+		vmsg_st64(m + EXT(window_length), l->window_length);
+	}
+	vmsg_st16(m + l->dev_head + QH_MAGIC, VIRTIO_MSG_QHEAD_MAGIC);
+	vmsg_wmb();
+	vmsg_st16(m + HDR(magic), VIRTIO_MSG_SEG_MAGIC);
+}
+
+/* Is what we said last still there to be read? */
+static bool intact(const struct vmsg_seg *seg, uint16_t status)
+{
+	return vmsg_ld16(seg->mem + seg->l.dev_head + QH_STATUS) == status &&
+		(seg->l.bare || status == VIRTIO_MSG_ST_INIT ||
+		 vmsg_ld32(seg->mem + EXT(device_instance)) ==
+		 seg->device_instance);
+}
+
 /* Step 2 of the bring-up: clean slate, then a new instance, then READY. */
 static void enter_ready(struct vmsg_seg *seg)
 {
@@ -332,6 +375,7 @@ static void enter_ready(struct vmsg_seg *seg)
 	uint32_t instance, found, seen;
 	unsigned int i;
 
+	restore_layout(seg);
 	seg->tail = 0;
 	seg->head = 0;
 	seg->tx_full = false;
@@ -596,7 +640,6 @@ int vmsg_seg_init(struct vmsg_seg *seg)
 void vmsg_seg_start(struct vmsg_seg *seg, uint64_t now_ms)
 {
 	seg->now = now_ms;
-	vmsg_st16(seg->mem + seg->l.dev_head + QH_MAGIC, VIRTIO_MSG_QHEAD_MAGIC);
 	enter_init(seg);
 }
 
@@ -631,14 +674,19 @@ unsigned int vmsg_seg_poll(struct vmsg_seg *seg, uint64_t now_ms)
 			enter_init(seg);
 			break;
 		case VMSG_SEG_INIT:
-			if (peer_status(seg) == VIRTIO_MSG_ST_RUN)
-				return IDLE_MS;
-			enter_ready(seg);
-			break;
+			if (peer_status(seg) != VIRTIO_MSG_ST_RUN) {
+				enter_ready(seg);
+				break;
+			}
+			if (!intact(seg, VIRTIO_MSG_ST_INIT))
+				enter_init(seg);
+			return IDLE_MS;
 		case VMSG_SEG_READY:
-			if (!handshake(seg))
-				return IDLE_MS;
-			break;
+			if (handshake(seg))
+				break;
+			if (!intact(seg, VIRTIO_MSG_ST_READY))
+				enter_init(seg);
+			return IDLE_MS;
 		case VMSG_SEG_HALF:
 			if (peer_lost(seg, &status))
 				break;

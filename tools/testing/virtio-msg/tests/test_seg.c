@@ -408,6 +408,63 @@ static void walk(void)
 	ramblk_free(b);
 }
 
+/*
+ * The driver side writes anything anywhere, at any time: whatever is made of it,
+ * it must end, stay inside, and work again with an honest driver.
+ */
+static void scribble(void)
+{
+	struct host *h = host_new(8, 8, false);
+	struct vmsg_ramblk *b = host_ramblk(h, 0), *c = host_ramblk(h, 1);
+	unsigned int round, i, ups = 0;
+	uint8_t *m = h->d.mem;
+
+	srand(5);
+	vmsg_seg_start(&h->seg, 0);
+	for (round = 0; round < 100000; round++) {
+		for (i = (unsigned int)rand() % 4; i; i--) {
+			uint64_t at;
+
+			switch (rand() % 6) {
+			case 0:
+				at = (unsigned int)rand() % 128;
+				break;
+			case 1:
+				at = h->d.l.drv_head + (unsigned int)rand() % 8;
+				break;
+			case 2:
+				at = h->d.l.drv_notif + (unsigned int)rand() % 128;
+				break;
+			case 3:
+				at = h->d.l.drv_elems + (unsigned int)rand() % (8 * 128);
+				break;
+			default:
+				at = (unsigned int)rand() % (h->d.l.window_offset + 8192);
+				break;
+			}
+			m[at] = (uint8_t)(rand() % 4 ? rand() % 4 : rand() >> 7);
+		}
+		if (!(rand() % 64)) {
+			/* what an honest driver needs of the header */
+			h->d.status = VIRTIO_MSG_ST_INIT;
+			drv_status(h, VIRTIO_MSG_ST_INIT);
+		}
+		if (rand() % 2)
+			drv_step(&h->d, 15);
+		host_poll(h);
+		ups += h->bus.up;
+	}
+	ok(ups > 1000, "100000 rounds of scribbling, link up in %u of them, lost %u times",
+	   ups, h->seg.drops);
+	h->now += 1000;
+	drv_status(h, VIRTIO_MSG_ST_INIT);
+	h->d.status = VIRTIO_MSG_ST_INIT;
+	ok(drv_up(&h->d, 8) && drv_get_status(&h->d, 1) >= 0, "an honest driver after it");
+	host_delete(h);
+	ramblk_free(b);
+	ramblk_free(c);
+}
+
 int main(void)
 {
 	plan("segment");
@@ -419,5 +476,6 @@ int main(void)
 	traffic();
 	beyond();
 	walk();
+	scribble();
 	return done();
 }
