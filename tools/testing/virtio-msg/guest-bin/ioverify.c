@@ -24,6 +24,7 @@
 
 #define BLOCK 4096U
 #define WORDS (BLOCK / sizeof(uint64_t))
+#define MAGIC 0x796669726576696fULL
 
 struct slice {
 	pthread_t thread;
@@ -62,7 +63,8 @@ static void usage(FILE *f)
 "                     keep what was acknowledged there; -t, -z and -S must be\n"
 "                     the same\n"
 "  -c, --check        read everything once, write nothing\n"
-"  -S, --seed N       seed of the random numbers\n"
+"  -S, --seed N       seed of the random numbers; it tells blocks of this run\n"
+"                     from those of another\n"
 "  -q, --quiet        say nothing if all is well\n"
 "\n"
 "Exit status: 0 all is well, 1 wrong data or an I/O error, 2 usage.\n"
@@ -87,7 +89,7 @@ static void fill(uint64_t *w, uint64_t block, uint32_t gen)
 	uint64_t s = (block + 1) * 0x9e3779b97f4a7c15ULL ^ (uint64_t)gen << 32 ^ seed;
 	unsigned int i;
 
-	w[0] = 0x796669726576696fULL;
+	w[0] = MAGIC ^ seed;
 	w[1] = block;
 	w[2] = gen;
 	if (!s)
@@ -105,8 +107,8 @@ static void check(struct slice *sl, const uint64_t *w, uint64_t block)
 
 	if (!sl->maybe[i])
 		return;		/* never written by us */
-	if (!sl->sure[i] && w[0] != 0x796669726576696fULL)
-		return;		/* the only write of it failed */
+	if (!sl->sure[i] && w[0] != (MAGIC ^ seed))
+		return;		/* no write of it has succeeded */
 	if (w[1] != block || gen < sl->sure[i] || gen > sl->maybe[i]) {
 		fprintf(stderr,
 			"ioverify: block %llu: holds block %llu generation %llu, wanted generation %u..%u\n",
