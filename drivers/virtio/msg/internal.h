@@ -187,6 +187,7 @@ struct vmsg_xfer {
  * @blocked: the transport is full; virtio_msg_tx_space() clears it
  * @space: how often the transport has announced room
  * @kicks: virtqueues whose EVENT_AVAIL waits to be sent
+ * @kicking: the virtqueue whose EVENT_AVAIL is being sent
  * @pongs: PINGs of the device side that wait for their answer
  * @num_pongs: how many
  * @resync: no correlation field, and an answer is overdue: nothing but @ping
@@ -218,6 +219,7 @@ struct vmsg_engine {
 	bool blocked;
 	unsigned int space;
 	struct list_head kicks;
+	struct vmsg_vq *kicking;
 	struct {
 		u32 xid;
 		u32 data;

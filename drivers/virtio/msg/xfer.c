@@ -275,7 +275,8 @@ static bool vmsg_pump_pong(struct virtio_msg_bus *bus, unsigned long *flags)
 	len = vmsg_rsp_ping(e->wire, frame, sizeof(frame), e->pongs[0].xid,
 			    e->pongs[0].data);
 	spin_unlock_irqrestore(&e->lock, *flags);
-	ret = vmsg_engine_send(bus, frame, len);
+	/* An ID of the link before this one may not fit the header. */
+	ret = len > 0 ? vmsg_engine_send(bus, frame, len) : len;
 	spin_lock_irqsave(&e->lock, *flags);
 	if (ret == -EAGAIN)
 		return vmsg_engine_full(e, space);
@@ -293,6 +294,7 @@ static bool vmsg_pump_kick(struct virtio_msg_bus *bus, unsigned long *flags)
 	struct vmsg_engine *e = &bus->engine;
 	u8 frame[VMSG_HDR_MAX + 8];
 	unsigned int space = e->space;
+	unsigned int epoch = e->epoch;
 	struct vmsg_vq *q;
 	int len, ret;
 	u16 dev;
@@ -308,6 +310,7 @@ static bool vmsg_pump_kick(struct virtio_msg_bus *bus, unsigned long *flags)
 	 * announces buffers that this one may not cover.
 	 */
 	list_del_init(&q->kick);
+	e->kicking = q;
 	dev = q->vd->num;
 	len = vmsg_evt_avail(e->wire, frame, sizeof(frame), dev, q->index,
 			     q->next);
@@ -318,12 +321,14 @@ static bool vmsg_pump_kick(struct virtio_msg_bus *bus, unsigned long *flags)
 		vmsg_count(bus, VMSG_C_KICK_MSG);
 	}
 	spin_lock_irqsave(&e->lock, *flags);
+	e->kicking = NULL;
 	if (ret == -EAGAIN) {
 		/*
 		 * The queue cannot be freed: vmsg_engine_forget() waits until
-		 * nobody is between these two locks.
+		 * nobody has it between these two locks.
 		 */
-		if (e->open && list_empty(&q->kick) && !READ_ONCE(q->stopped))
+		if (e->open && e->epoch == epoch && list_empty(&q->kick) &&
+		    !READ_ONCE(q->stopped))
 			list_add(&q->kick, &e->kicks);
 		return vmsg_engine_full(e, space);
 	}
@@ -740,17 +745,16 @@ void vmsg_engine_forget(struct virtio_msg_bus *bus, struct vmsg_vq *q)
 {
 	struct vmsg_engine *e = &bus->engine;
 	unsigned long flags;
-	bool pumping;
+	bool kicking;
 
 	for (;;) {
 		spin_lock_irqsave(&e->lock, flags);
 		list_del_init(&q->kick);
-		pumping = e->pumping;
+		kicking = e->kicking == q;
 		spin_unlock_irqrestore(&e->lock, flags);
-		if (!pumping)
+		if (!kicking)
 			return;
-		/* It may hold @q with the lock dropped; one message is short. */
-		cond_resched();
+		/* Its message is on its way, which takes no time. */
 		usleep_range(50, 200);
 	}
 }
@@ -761,18 +765,24 @@ static void vmsg_engine_resync(struct virtio_msg_bus *bus)
 	struct vmsg_engine *e = &bus->engine;
 	struct vmsg_xfer *x = vmsg_xfer_alloc(bus, GFP_NOIO);
 	unsigned long flags;
-	int len, ret = -ENOMEM;
+	int len, ret = -ENOTCONN;
 
-	if (x) {
-		spin_lock_irqsave(&e->lock, flags);
+	spin_lock_irqsave(&e->lock, flags);
+	if (x && e->open && e->epoch == x->epoch) {
 		e->nonce = get_random_u32();
 		e->ping = x;
-		spin_unlock_irqrestore(&e->lock, flags);
+		ret = 0;
+	} else if (!x && e->open) {
+		ret = -ENOMEM;
+	}
+	spin_unlock_irqrestore(&e->lock, flags);
+	if (!ret) {
 		x->internal = true;
 		len = vmsg_req_ping(x->wire, x->req, x->cap, e->nonce);
 		ret = vmsg_xfer_submit(x, len);
-		vmsg_xfer_put(x);
 	}
+	vmsg_xfer_put(x);
+	/* A link that is gone, or has just come, is not out of step. */
 	if (ret && ret != -ENOTCONN)
 		vmsg_bus_dead(bus, "no memory to resynchronise");
 }
