@@ -110,7 +110,7 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_bus_set_state);
 void vmsg_bus_queue(struct virtio_msg_bus *bus, unsigned int event)
 {
 	set_bit(event, &bus->events);
-	/* Pairs with the flag's setting before cancel_work_sync(). */
+	/* Saves the work: once disabled, it is not queued in any case. */
 	if (!READ_ONCE(bus->stopping))
 		queue_work(bus->probing, &bus->work);
 }
@@ -160,6 +160,9 @@ static int vmsg_bus_scan(struct virtio_msg_bus *bus)
 		return -ENOMEM;
 	do {
 		ret = vmsg_bus_scan_window(bus, offset, &offset, found);
+		/* A peer that takes its time for each answer keeps nobody here. */
+		if (!ret && (READ_ONCE(bus->stopping) || READ_ONCE(bus->frozen)))
+			ret = -ENOTCONN;
 	} while (!ret && offset && ++steps < VMSG_MAX_SCAN_STEPS);
 	if (ret) {
 		if (ret != -ENOTCONN)
@@ -322,8 +325,17 @@ static void vmsg_bus_work(struct work_struct *work)
 {
 	struct virtio_msg_bus *bus = container_of(work, struct virtio_msg_bus, work);
 
-	if (READ_ONCE(bus->frozen))
+	if (READ_ONCE(bus->frozen)) {
+		enum vmsg_bus_state state = READ_ONCE(bus->state);
+
+		/*
+		 * No device comes or goes now.  But its driver, which prepares
+		 * for system sleep, may wait for what a lost peer will not send.
+		 */
+		vmsg_devices_fail(bus, state != VMSG_BUS_RUNNING &&
+				       state != VMSG_BUS_SUSPENDED);
 		return;
+	}
 	if (test_and_clear_bit(VMSG_EV_LOST, &bus->events))
 		vmsg_bus_clean_up(bus);
 	if (READ_ONCE(bus->state) == VMSG_BUS_WAITING &&
@@ -800,7 +812,7 @@ int virtio_msg_bus_register(struct virtio_msg_bus *bus)
 
 err_device:
 	WRITE_ONCE(bus->stopping, true);
-	cancel_work_sync(&bus->work);
+	disable_work_sync(&bus->work);
 	cancel_delayed_work_sync(&bus->alive);
 	vmsg_bus_set_state(bus, VMSG_BUS_STOPPED);
 	vmsg_debugfs_remove(bus);
@@ -881,9 +893,12 @@ void virtio_msg_bus_unregister(struct virtio_msg_bus *bus)
 	struct vmsg_slot *slot;
 	unsigned long index;
 
-	/* No new notes; then what was noted is done or dropped. */
+	/*
+	 * What was noted is done or dropped, and the work does not run again,
+	 * not even for an interrupt that looked at @stopping before.
+	 */
 	WRITE_ONCE(bus->stopping, true);
-	cancel_work_sync(&bus->work);
+	disable_work_sync(&bus->work);
 
 	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING)
 		vmsg_devices_fail(bus, true);
@@ -898,11 +913,12 @@ void virtio_msg_bus_unregister(struct virtio_msg_bus *bus)
 	vmsg_bus_set_state(bus, VMSG_BUS_STOPPED);
 	vmsg_engine_close(bus, -ESHUTDOWN);
 	bus->desc->ops->stop(bus);
+	/* Its readers look at the slots. */
+	vmsg_debugfs_remove(bus);
 	vmsg_slots_free(bus);
 	cancel_delayed_work_sync(&bus->alive);
 	cancel_delayed_work_sync(&bus->engine.reaper);
 	cancel_work_sync(&bus->engine.pump_work);
-	vmsg_debugfs_remove(bus);
 	device_del(&bus->ctx.dev);
 }
 EXPORT_SYMBOL_GPL(virtio_msg_bus_unregister);
