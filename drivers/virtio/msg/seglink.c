@@ -91,7 +91,8 @@ static void vmsg_link_poll_in(struct virtio_msg_segment *link, unsigned int ms)
 	mod_delayed_work(vmsg_wq, &link->poll, msecs_to_jiffies(ms));
 }
 
-static void vmsg_link_tell_up(struct virtio_msg_segment *link)
+/* What has been settled.  A copy: a restart may begin as soon as it is told. */
+static struct virtio_msg_link vmsg_link_settled(struct virtio_msg_segment *link)
 {
 	const struct vmsg_seg_geom *g = &link->seg.geom;
 	struct virtio_msg_link l = {
@@ -113,7 +114,7 @@ static void vmsg_link_tell_up(struct virtio_msg_segment *link)
 		l.window.wire = (u64)VIRTIO_MSG_AREA_SEGMENT << VIRTIO_MSG_AREA_SHIFT |
 				g->window_offset;
 	}
-	virtio_msg_peer_up(link->bus, &l);
+	return l;
 }
 
 /*
@@ -123,6 +124,7 @@ static void vmsg_link_tell_up(struct virtio_msg_segment *link)
 static bool vmsg_link_step(struct virtio_msg_segment *link, unsigned long *flags)
 	__must_hold(&link->lock)
 {
+	struct virtio_msg_link settled;
 	unsigned int did;
 	const char *why;
 
@@ -131,8 +133,10 @@ static bool vmsg_link_step(struct virtio_msg_segment *link, unsigned long *flags
 	did = vmsg_seg_step(&link->seg);
 	raw_spin_unlock(&link->tx_lock);
 	why = link->seg.why;
-	if (did & VMSG_SEG_UP)
+	if (did & VMSG_SEG_UP) {
 		link->up = true;
+		settled = vmsg_link_settled(link);
+	}
 	if (did & VMSG_SEG_LOST)
 		link->up = false;
 	if (!(did & VMSG_SEG_REJECTED))
@@ -146,7 +150,7 @@ static bool vmsg_link_step(struct virtio_msg_segment *link, unsigned long *flags
 	if (did & VMSG_SEG_RING)
 		vmsg_link_ring(link);
 	if (did & VMSG_SEG_UP)
-		vmsg_link_tell_up(link);
+		virtio_msg_peer_up(link->bus, &settled);
 	if (did & VMSG_SEG_LOST)
 		virtio_msg_peer_lost(link->bus, why ?: "no reason known");
 	if (did & VMSG_SEG_REJECTED)
@@ -326,7 +330,8 @@ static void vmsg_link_stop(struct virtio_msg_bus *bus)
 	spin_unlock_irqrestore(&link->lock, flags);
 	if (did & VMSG_SEG_RING)
 		vmsg_link_ring(link);
-	cancel_delayed_work_sync(&link->poll);
+	/* An interrupt that has not seen @stopped may still try to queue it. */
+	disable_delayed_work_sync(&link->poll);
 	/* Whoever receives sees @stopped after the message it has in hand. */
 	do {
 		spin_lock_irqsave(&link->lock, flags);

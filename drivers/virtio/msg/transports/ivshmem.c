@@ -59,7 +59,8 @@ static void vmsg_ivshmem_ring(void *priv, u16 peer)
 static irqreturn_t vmsg_ivshmem_interrupt(int irq, void *data)
 {
 	struct vmsg_ivshmem *iv = data;
-	struct virtio_msg_segment *link = READ_ONCE(iv->link);
+	/* Pairs with the release in probe. */
+	struct virtio_msg_segment *link = smp_load_acquire(&iv->link);
 
 	/* Rung before we are ready: the segment is looked at then anyway. */
 	if (link)
@@ -144,7 +145,8 @@ static int vmsg_ivshmem_probe(struct pci_dev *pdev, const struct pci_device_id *
 		pci_free_irq_vectors(pdev);
 		return PTR_ERR(link);
 	}
-	WRITE_ONCE(iv->link, link);
+	/* What the interrupt will look at is written before. */
+	smp_store_release(&iv->link, link);
 	/* What was rung in between. */
 	virtio_msg_segment_interrupt(link);
 	return 0;
