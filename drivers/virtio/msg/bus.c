@@ -161,8 +161,11 @@ static int vmsg_bus_scan(struct virtio_msg_bus *bus)
 	do {
 		ret = vmsg_bus_scan_window(bus, offset, &offset, found);
 		/* A peer that takes its time for each answer keeps nobody here. */
-		if (!ret && (READ_ONCE(bus->stopping) || READ_ONCE(bus->frozen)))
+		if (!ret && (READ_ONCE(bus->stopping) || READ_ONCE(bus->frozen))) {
+			/* From the beginning, when the system has slept. */
+			set_bit(VMSG_EV_SCAN, &bus->events);
 			ret = -ENOTCONN;
+		}
 	} while (!ret && offset && ++steps < VMSG_MAX_SCAN_STEPS);
 	if (ret) {
 		if (ret != -ENOTCONN)

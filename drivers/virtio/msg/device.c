@@ -31,6 +31,12 @@
  */
 #define VMSG_DRAIN_MS		2000
 
+/*
+ * How long the devices of a bus that ends may take to finish their work and be
+ * removed, though their peer is alive, before they are drained.  Milliseconds.
+ */
+#define VMSG_FLUSH_MS		30000
+
 static void vmsg_device_free(struct kref *ref)
 {
 	struct vmsg_device *vd = container_of(ref, struct vmsg_device, ref);
@@ -389,6 +395,13 @@ void vmsg_slot_want(struct vmsg_slot *slot, bool want, bool recycle)
 	unsigned long flags;
 
 	spin_lock_irqsave(&slot->lock, flags);
+	/* A new link, or none any more: what was is forgotten. */
+	if (!want && !recycle)
+		slot->failures = 0;
+	/* What breaks again and again stays away, whatever the peer announces. */
+	if (want && slot->failures > VMSG_MAX_FAILURES &&
+	    time_before(jiffies, slot->last_failure + VMSG_PEACE))
+		want = false;
 	slot->want = want;
 	slot->verify = want;
 	slot->recycle |= recycle;
@@ -400,15 +413,19 @@ void vmsg_slot_want(struct vmsg_slot *slot, bool want, bool recycle)
  * vmsg_slots_flush() - wait until every slot is as it is wanted
  * @bus: the bus
  *
- * Where the peer is lost, what its devices hold is drained again and again, so
- * that no driver keeps us waiting.
+ * Where the peer is lost, what its devices hold is drained, so that no driver
+ * keeps us waiting; and where it is alive but does not give back what it has,
+ * the bus does not wait for ever when it is to end.
  *
  * Context: may sleep; not from a work of a slot.
  */
 void vmsg_slots_flush(struct virtio_msg_bus *bus)
 {
+	unsigned long end = jiffies + msecs_to_jiffies(VMSG_FLUSH_MS);
+
 	while (!wait_event_timeout(bus->idle, !atomic_read(&bus->busy), HZ / 10))
-		if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING)
+		if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING ||
+		    (READ_ONCE(bus->stopping) && time_after(jiffies, end)))
 			vmsg_devices_fail(bus, true);
 }
 
