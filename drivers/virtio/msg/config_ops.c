@@ -24,6 +24,12 @@
 /* How long a device may take to report status 0 after a reset.  Milliseconds. */
 #define VMSG_RESET_MS		5000
 
+/*
+ * How often in a row a driver may find another generation.  The virtio core
+ * reads until two are equal, as long as that takes.
+ */
+#define VMSG_CONFIG_MOVES	16
+
 /* Bits that the ring code does not know but this transport supports. */
 #define VMSG_TRANSPORT_FEATURES	BIT_ULL(VIRTIO_F_RING_RESET)
 
@@ -215,15 +221,22 @@ void vmsg_config_set(struct virtio_device *vdev, unsigned int offset,
 u32 vmsg_config_generation(struct virtio_device *vdev)
 {
 	struct vmsg_device *vd = to_vmsg_device(vdev);
+	bool restless;
 	int ret;
 	u32 gen;
 
 	mutex_lock(&vd->cfg_lock);
-	ret = vmsg_config_refresh(vd);
+	/* Then the last one stands, so that whoever waits for it gets on. */
+	restless = vd->cfg_moves > VMSG_CONFIG_MOVES;
+	ret = restless ? 0 : vmsg_config_refresh(vd);
 	gen = vd->cfg_gen;
+	vd->cfg_moves = gen == vd->cfg_told ? 0 : vd->cfg_moves + 1;
+	vd->cfg_told = gen;
 	mutex_unlock(&vd->cfg_lock);
 	if (ret)
 		vmsg_config_failed(vd, ret);
+	if (restless)
+		vmsg_device_broken(vd, "its configuration never stands still");
 	return gen;
 }
 
@@ -295,7 +308,11 @@ void vmsg_set_status_op(struct virtio_device *vdev, u8 status)
 		set_bit(VMSG_DEV_LIVE, &vd->flags);
 	ret = vmsg_write_status(vd, status, &now);
 	if (!ret) {
-		WRITE_ONCE(vd->status, now);
+		/*
+		 * The virtio core warns of a DRIVER_OK that it has not set: what
+		 * it has not set, the device cannot have.
+		 */
+		WRITE_ONCE(vd->status, now & (status | VIRTIO_CONFIG_S_NEEDS_RESET));
 		if (now & VIRTIO_CONFIG_S_NEEDS_RESET)
 			vmsg_device_broken(vd, "it asks for a reset");
 	} else if (ret != -ENOTCONN) {
@@ -342,6 +359,9 @@ void vmsg_reset_op(struct virtio_device *vdev)
 	set_bit(VMSG_DEV_READY, &vd->flags);
 	clear_bit(VMSG_DEV_LIVE, &vd->flags);
 	ret = vmsg_wait_for_reset(vd);
+	/* The driver takes its buffers back, but the device may still write them. */
+	if (ret)
+		vmsg_vqs_condemn(vd);
 	if (ret && ret != -ENOTCONN) {
 		dev_err(&vdev->dev, "not reset: %d\n", ret);
 		vmsg_device_broken(vd, "it does not reset");

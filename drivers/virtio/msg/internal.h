@@ -369,6 +369,8 @@ struct vmsg_vqs {
  * @cfg: snapshot
  * @cfg_len: bytes of it
  * @cfg_gen: its generation
+ * @cfg_told: the generation that the driver was told last
+ * @cfg_moves: how often in a row that was another one
  * @cfg_valid: it is a complete, untorn read
  * @cfg_stale: an event said that the device has newer; any context
  * @cfg_last: jiffies when the driver was last told of a change
@@ -399,6 +401,8 @@ struct vmsg_device {
 	u8 *cfg;
 	u32 cfg_len;
 	u32 cfg_gen;
+	u32 cfg_told;
+	unsigned int cfg_moves;
 	bool cfg_valid;
 	atomic_t cfg_stale;
 	unsigned long cfg_last;
