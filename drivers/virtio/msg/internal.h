@@ -431,6 +431,7 @@ struct vmsg_device {
  * @used_pos: packed: where the driver will look next
  * @used_wrap: packed: wrap counter at @used_pos
  * @out: bitmap of heads (packed: buffer ids) that are out
+ * @seen: bitmap for draining: those of @out that are in the used ring
  * @count: how many
  * @len: packed: descriptors of each buffer by id
  */
@@ -449,6 +450,7 @@ struct vmsg_track {
 	u16 used_pos;
 	bool used_wrap;
 	unsigned long *out;
+	unsigned long *seen;
 	unsigned int count;
 	u16 *len;
 };

@@ -153,6 +153,11 @@ static void vmsg_track_scan_packed(struct vmsg_vq *q)
 		if (vmsg_packed_avail_bit(flags) != wrap)
 			return;
 		/*
+		 * A kick is not under the driver's lock: another CPU may have
+		 * added this one.  Pairs with the virtio_wmb() before its flags.
+		 */
+		dma_rmb();
+		/*
 		 * Used before we looked: its id and length are overwritten.
 		 */
 		if (vmsg_packed_used_bit(flags) == wrap) {
@@ -292,10 +297,11 @@ int vmsg_track_init(struct vmsg_vq *q)
 		if (!t->len)
 			return -ENOMEM;
 	}
+	/* Draining must not fail for lack of memory: its bitmap is made now. */
+	t->seen = bitmap_zalloc(num, GFP_KERNEL);
 	t->out = bitmap_zalloc(num, GFP_KERNEL);
-	if (!t->out) {
-		kfree(t->len);
-		t->len = NULL;
+	if (!t->seen || !t->out) {
+		vmsg_track_exit(q);
 		return -ENOMEM;
 	}
 	return 0;
@@ -313,6 +319,8 @@ void vmsg_track_exit(struct vmsg_vq *q)
 
 	bitmap_free(t->out);
 	t->out = NULL;
+	bitmap_free(t->seen);
+	t->seen = NULL;
 	kfree(t->len);
 	t->len = NULL;
 }
@@ -394,24 +402,20 @@ unsigned int vmsg_track_drain(struct vmsg_vq *q)
 {
 	struct vmsg_track *t = &q->track;
 	unsigned int drained = 0, count = 0;
-	unsigned long *seen;
 	unsigned long flags;
 
 	if (!t->out)
-		return 0;
-	seen = bitmap_zalloc(t->num, GFP_ATOMIC);
-	if (!seen)
 		return 0;
 	spin_lock_irqsave(&t->lock, flags);
 	if (!t->lost)
 		vmsg_track_scan(q);
 	if (!t->lost) {
-		drained = t->packed ? vmsg_drain_packed(t, seen) :
-				      vmsg_drain_split(t, seen);
+		bitmap_zero(t->seen, t->num);
+		drained = t->packed ? vmsg_drain_packed(t, t->seen) :
+				      vmsg_drain_split(t, t->seen);
 		count = t->count;
 	}
 	spin_unlock_irqrestore(&t->lock, flags);
-	bitmap_free(seen);
 	atomic64_add(drained, &q->vd->bus->stats.c[VMSG_C_DRAINED]);
 	return count;
 }
