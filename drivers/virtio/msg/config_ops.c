@@ -361,7 +361,7 @@ void vmsg_reset_op(struct virtio_device *vdev)
 	ret = vmsg_wait_for_reset(vd);
 	/* The driver takes its buffers back, but the device may still write them. */
 	if (ret)
-		vmsg_vqs_condemn(vd);
+		vmsg_vqs_condemn(vd, false);
 	if (ret && ret != -ENOTCONN) {
 		dev_err(&vdev->dev, "not reset: %d\n", ret);
 		vmsg_device_broken(vd, "it does not reset");

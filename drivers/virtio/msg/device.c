@@ -489,7 +489,8 @@ void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 			vmsg_device_put(vd);
 			continue;
 		}
-		vmsg_vqs_condemn(vd);
+		/* A living peer that takes a sound device away is done with it. */
+		vmsg_vqs_condemn(vd, !all && !test_bit(VMSG_DEV_BROKEN, &vd->flags));
 		list_add_tail(&vd->failing, &failing);
 	}
 	if (list_empty(&failing))

@@ -563,7 +563,7 @@ void vmsg_synchronize_cbs(struct virtio_device *vdev);
 int vmsg_disable_vq_and_reset(struct virtqueue *vq);
 int vmsg_enable_vq_after_reset(struct virtqueue *vq);
 void vmsg_vqs_used(struct vmsg_device *vd, u16 index, bool all);
-void vmsg_vqs_condemn(struct vmsg_device *vd);
+void vmsg_vqs_condemn(struct vmsg_device *vd, bool gone);
 unsigned int vmsg_vqs_drain(struct vmsg_device *vd);
 void vmsg_vqs_break(struct vmsg_device *vd);
 

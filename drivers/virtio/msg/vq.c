@@ -489,20 +489,26 @@ int vmsg_enable_vq_after_reset(struct virtqueue *vq)
 
 /**
  * vmsg_vqs_condemn() - no buffer may be added any more
- * @vd: the device, already marked dead
+ * @vd: the device
+ * @gone: it is known to write no more: what comes back may be used again
  *
  * Context: may sleep.
  */
-void vmsg_vqs_condemn(struct vmsg_device *vd)
+void vmsg_vqs_condemn(struct vmsg_device *vd, bool gone)
 {
 	struct vmsg_vqs *vqs;
 	unsigned int i;
 
 	mutex_lock(&vd->vq_lock);
 	vqs = rcu_dereference_protected(vd->vqs, lockdep_is_held(&vd->vq_lock));
-	for (i = 0; vqs && i < vqs->num; i++)
-		if (vqs->q[i] && vqs->q[i]->ctx.win)
+	for (i = 0; vqs && i < vqs->num; i++) {
+		if (!vqs->q[i] || !vqs->q[i]->ctx.win)
+			continue;
+		if (gone)
+			vmsg_wctx_close(&vqs->q[i]->ctx);
+		else
 			vmsg_wctx_condemn(&vqs->q[i]->ctx);
+	}
 	mutex_unlock(&vd->vq_lock);
 }
 

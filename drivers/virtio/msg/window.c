@@ -470,6 +470,7 @@ void vmsg_wctx_init_limits(struct vmsg_wctx *ctx, struct vmsg_window *win,
 	ctx->used_from = 0;
 	ctx->failures = 0;
 	ctx->condemned = false;
+	ctx->closed = false;
 	ctx->own.base = 0;
 	ctx->own.len = 0;
 	INIT_LIST_HEAD(&ctx->own.node);
@@ -914,7 +915,7 @@ u64 vmsg_window_map(struct vmsg_wctx *ctx, struct page *page,
 		ctx->ops->mapping(ctx);
 
 	/* The peer is gone; a buffer more would be one more to drain. */
-	if (READ_ONCE(ctx->condemned))
+	if (READ_ONCE(ctx->condemned) || READ_ONCE(ctx->closed))
 		return VMSG_WIN_ERROR;
 
 	if (!size || size > VMSG_WIN_MAX_MAPPING || !valid_dma_direction(dir) ||
@@ -1256,6 +1257,20 @@ void vmsg_wctx_condemn(struct vmsg_wctx *ctx)
 	spin_unlock_irqrestore(&ctx->win->lock, flags);
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_wctx_condemn);
+
+/**
+ * vmsg_wctx_close - nothing is mapped any more
+ * @ctx: the context
+ *
+ * For a device that a living peer has taken away: it writes no more, and
+ * quarantine would end only with the link.
+ *
+ * Context: Any.
+ */
+void vmsg_wctx_close(struct vmsg_wctx *ctx)
+{
+	WRITE_ONCE(ctx->closed, true);
+}
 
 /**
  * vmsg_window_absolve - nobody writes behind our back any more

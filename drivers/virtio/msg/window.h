@@ -61,6 +61,7 @@ struct vmsg_region {
  * @failures: mappings refused for lack of room; guarded by the window's lock
  * @condemned: the peer that may still write our slots is not proven dead: what
  *	is unmapped goes to quarantine; guarded by the window's lock
+ * @closed: nothing is mapped any more, yet what is unmapped is free
  * @own: where the guarantee lies; window.c only
  * @keep: granules at the end of @own that DMA_FROM_DEVICE may not take;
  *	window.c only
@@ -79,6 +80,7 @@ struct vmsg_wctx {
 	u32 used_from;
 	u64 failures;
 	bool condemned;
+	bool closed;
 	struct vmsg_region own;
 	u32 keep;
 	u32 hint;
@@ -171,6 +173,8 @@ void *vmsg_window_ptr(struct vmsg_window *win, u64 wire, u64 len);
  * vmsg_window_absolve().
  */
 void vmsg_wctx_condemn(struct vmsg_wctx *ctx);
+/* Nothing is mapped any more; no quarantine: the device is known to be gone. */
+void vmsg_wctx_close(struct vmsg_wctx *ctx);
 void vmsg_window_absolve(struct vmsg_window *win);
 
 void vmsg_window_get_stats(struct vmsg_window *win,
