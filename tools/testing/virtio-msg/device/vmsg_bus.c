@@ -215,8 +215,13 @@ static void dev_reset(struct vmsg_dev *dev)
 	dev->kick_again = 0;
 	dev->used_pending = 0;
 	dev->events &= (uint8_t)~EV_CONFIG;
-	if (!dev->ops->reset || dev->ops->reset(dev))
+	if (!dev->ops->reset || dev->ops->reset(dev)) {
 		vmsg_dev_reset_done(dev);
+		return;
+	}
+	/* As long as it takes, the status must not read 0. */
+	if (!dev->status)
+		dev->status = VMSG_S_ACKNOWLEDGE;
 }
 
 /**

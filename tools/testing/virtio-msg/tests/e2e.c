@@ -662,6 +662,122 @@ static void test_options(void)
 	CHECK(wait_for(server_pid, 5) == 0);
 }
 
+static pid_t start_qsd(const char *socket)
+{
+	char bd[192], ex[256];
+	pid_t pid;
+
+	snprintf(bd, sizeof(bd), "driver=file,node-name=d,filename=%s", img);
+	snprintf(ex, sizeof(ex), "type=vhost-user-blk,id=e,node-name=d,addr.type=unix,addr.path=%s,writable=on,num-queues=2",
+		 socket);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execlp("qemu-storage-daemon", "qemu-storage-daemon", "--blockdev", bd,
+		       "--export", ex, NULL);
+		_exit(127);
+	}
+	while (access(socket, F_OK))
+		usleep(1000);
+	return pid;
+}
+
+/* A back end that somebody else runs, with two queues. */
+static void test_foreign(void)
+{
+	char text[8192], spec[160], path[128];
+	struct drv_vq second;
+	struct disk k;
+	uint32_t len;
+	struct drv d;
+	uint64_t f;
+	pid_t qsd;
+	int n, i;
+
+	printf("# a back end of somebody else\n");
+	start_server("64");
+	snprintf(path, sizeof(path), "%s/qsd", dir);
+	snprintf(spec, sizeof(spec), "blk,socket=%s", path);
+	daemon_pid = start("vmsgd", "--ivshmem", iv, "--control", ctl, NULL);
+	iv_join(&d);
+	CHECK(drv_up(&d, 8));
+	/* it comes after it was asked for */
+	{
+		pid_t p = start("vmsgctl", "--control", ctl, "add", spec, NULL);
+
+		usleep(300000);
+		qsd = start_qsd(path);
+		for (i = 0; i < 300 && !d.ready[1]; i++)
+			spin(&d, 0.01);
+		ok(wait_for(p, 5) == 0 && d.ready[1] == 1, "added when it came");
+	}
+	CHECK(!drv_negotiate(&d, 1, MODERN | VMSG_F(12), &f));
+	ok(f & VMSG_F(12), "F_MQ");
+	memset(&k, 0, sizeof(k));
+	k.d = &d;
+	k.dev = 1;
+	CHECK(drv_vq_setup(&d, &k.vq, 1, 0, 64, f) >= 0);
+	CHECK(drv_vq_setup(&d, &second, 1, 1, 128, f) >= 0);
+	k.head = drv_alloc(&d, 16, 16);
+	k.data = drv_alloc(&d, 4096, 4096);
+	k.status = drv_alloc(&d, 16, 16);
+	CHECK(drv_set_status(&d, 1, 0xf) == 0xf);
+	n = disk_io(&k, 1, 8, 4096, &len);
+	ok(n == 0, "queue 0 (%d)", n);
+	{
+		struct drv_sg sg[3] = {
+			{ drv_addr(k.head), 16, false },
+			{ drv_addr(k.data), 4096, true },
+			{ drv_addr(k.status), 1, true },
+		};
+
+		vmsg_put32(drv_ptr(&d, k.head), 0);
+		*drv_ptr(&d, k.status) = 0xff;
+		drv_vq_add(&second, sg, 3);
+		drv_kick(&d, 1, 1);
+		CHECK(drv_vq_wait(&second, &len) >= 0);
+		ok(*drv_ptr(&d, k.status) == 0 && len == 4097 && d.used[1][1] > 0, "queue 1");
+	}
+
+	/* it dies with a request in hand, and stays away for a while */
+	kill(qsd, SIGKILL);
+	wait_for(qsd, 3);
+	{
+		struct drv_sg sg[3] = {
+			{ drv_addr(k.head), 16, false },
+			{ drv_addr(k.data), 4096, true },
+			{ drv_addr(k.status), 1, true },
+		};
+		unsigned int before = d.config[1];
+
+		drv_vq_add(&k.vq, sg, 3);
+		drv_kick(&d, 1, 0);
+		for (i = 0; i < 300 && d.config[1] == before; i++)
+			spin(&d, 0.01);
+		n = drv_get_status(&d, 1);
+		/* Which of the two was first decides whether it can be resumed. */
+		ok(n & 0x40 || (n == 0xf && i == 300), "status 0x%x without a back end", n);
+		n = drv_set_status(&d, 1, 0);
+		ok(n == 0, "a reset needs no back end (%d)", n);
+	}
+	n = disk_open(&d, &k, 1, MODERN);
+	ok(n == 0, "set up without a back end (%d)", n);
+	qsd = start_qsd(path);
+	n = disk_io(&k, 0, 8, 4096, &len);
+	ok(n == 0, "it goes on when it comes (%d)", n);
+	ok(ctl_run(text, sizeof(text), "add rng,num=1") == 1, "number in use: %s", text);
+	CHECK(!ctl_run(text, sizeof(text), "remove 1"));
+	iv_leave(&d);
+	kill(daemon_pid, SIGTERM);
+	CHECK(wait_for(daemon_pid, 5) == 0);
+	ok(alive(qsd), "it outlives vmsgd");
+	kill(qsd, SIGTERM);
+	CHECK(wait_for(qsd, 5) == 0);
+	kill(server_pid, SIGTERM);
+	CHECK(wait_for(server_pid, 5) == 0);
+}
+
 /* An ARP request to passt, and a text through a console's socket. */
 static void test_net_console(void)
 {
@@ -786,6 +902,7 @@ int main(int argc, char **argv)
 		test_wire((unsigned int)wire, wire & 1 ? "64" : "0");
 	test_restart();
 	test_options();
+	test_foreign();
 	if (system("command -v passt >/dev/null"))
 		printf("# network not tested: no passt\n");
 	else

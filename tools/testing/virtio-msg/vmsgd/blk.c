@@ -114,6 +114,7 @@ struct blk {
 	bool start_pending;
 	bool resume;
 	bool told;
+	bool given;			/* a back end may be using the rings */
 	uint64_t probe_at;		/* 0: no probe under way */
 	uint64_t features;		/* of the back end */
 	int inflight_fd;
@@ -486,6 +487,7 @@ static int run(struct blk *b)
 	bool resumed = b->resume;
 	unsigned int q;
 
+	b->given = true;
 	if (vu_set(b, VU_SET_FEATURES, &f, sizeof(f), -1) < 0 ||
 	    vu_set(b, VU_SET_MEM_TABLE, mem, sizeof(mem), shm_fd) < 0)
 		goto fail;
@@ -585,6 +587,7 @@ static int greet(struct blk *b)
 static void ready(struct blk *b)
 {
 	enter(b, ST_READY);
+	b->given = false;
 	b->failures = 0;
 	if (!b->d.announced) {
 		b->opening = false;
@@ -628,11 +631,12 @@ static void on_conn(struct source *src, uint32_t events)
 /* No process is behind the socket: nobody writes to the window any more. */
 static void unreachable(struct blk *b)
 {
+	b->given = false;
+	timer_arm(&b->retry, 100);
 	if (b->dev.resetting) {
 		vmsg_dev_reset_done(&b->dev);	/* may be the end of b */
 		return;
 	}
-	timer_arm(&b->retry, 100);
 	if (b->opening && now_ms() - b->opened > OPEN_MS) {
 		b->opening = false;
 		device_failed(&b->d, "no back end at %s",
@@ -769,6 +773,7 @@ static void on_exit_child(struct child *c, int status)
 		     b->d.num, WEXITSTATUS(status));
 	free(c);
 	b->child = NULL;
+	b->given = false;
 	b->failures = now_ms() - b->started > 2000 ? 0 : b->failures + 1;
 	if (b->state == ST_READY || b->state == ST_RUN)
 		lost(b, "process died");
@@ -888,10 +893,10 @@ static bool dev_reset(struct vmsg_dev *dev)
 
 	b->start_pending = false;
 	b->resume = false;
-	if (b->state == ST_READY)
+	if (!b->given || (b->file && !b->child)) {
+		b->given = false;
 		return true;
-	if (b->file && !b->child)
-		return true;
+	}
 	if (b->state == ST_RUN) {
 		disconnect(b);
 		timer_arm(&b->retry, 0);

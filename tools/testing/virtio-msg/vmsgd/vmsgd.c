@@ -42,7 +42,7 @@ static struct {
 	const char *ivshmem;
 	const char *control;
 	uint32_t wire;
-	const char *dev[256];
+	const char *dev[4096];
 	int ndev;
 } opt = { .wire = 0xf };
 
