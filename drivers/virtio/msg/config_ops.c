@@ -15,6 +15,7 @@
 #include <linux/delay.h>
 #include <linux/slab.h>
 #include <linux/virtio_ring.h>
+#include <kunit/visibility.h>
 
 #include "internal.h"
 
@@ -22,7 +23,8 @@
 #define VMSG_CONFIG_TRIES	8
 
 /* How long a device may take to report status 0 after a reset.  Milliseconds. */
-#define VMSG_RESET_MS		5000
+VISIBLE_IF_KUNIT unsigned int vmsg_reset_ms = 5000;
+EXPORT_SYMBOL_IF_KUNIT(vmsg_reset_ms);
 
 /*
  * How often in a row a driver may find another generation.  The virtio core
@@ -325,7 +327,7 @@ void vmsg_set_status_op(struct virtio_device *vdev, u8 status)
 /* Polls with growing steps, from half a millisecond to a tenth of a second. */
 static int vmsg_wait_for_reset(struct vmsg_device *vd)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(VMSG_RESET_MS);
+	unsigned long end = jiffies + msecs_to_jiffies(vmsg_reset_ms);
 	unsigned int us = 500;
 	u32 now = 0;
 	int ret;
@@ -410,6 +412,8 @@ static int vmsg_send_features(struct vmsg_device *vd, const u32 *blocks)
 							      x->cap, vd->num,
 							      done, chunk,
 							      blocks + done));
+		if (!ret)
+			ret = vmsg_get_empty(x->wire, &x->pdu);
 		done += chunk;
 		vmsg_xfer_put(x);
 	}

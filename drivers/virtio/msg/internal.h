@@ -185,6 +185,8 @@ struct vmsg_xfer {
  * @pumping: somebody is sending; whoever finds it set leaves a note in @again
  * @again: there is more to send
  * @blocked: the transport is full; virtio_msg_tx_space() clears it
+ * @progress: jiffies when the last message was sent or answered: who waits to
+ *	be sent is not overdue while others get on
  * @space: how often the transport has announced room
  * @kicks: virtqueues whose EVENT_AVAIL waits to be sent
  * @kicking: the virtqueue whose EVENT_AVAIL is being sent
@@ -217,6 +219,7 @@ struct vmsg_engine {
 	bool pumping;
 	bool again;
 	bool blocked;
+	unsigned long progress;
 	unsigned int space;
 	struct list_head kicks;
 	struct vmsg_vq *kicking;
@@ -263,6 +266,7 @@ struct vmsg_engine {
  * @rx_count: frames received
  * @rx_last: what vmsg_bus_heard() said when @alive last looked
  * @rx_seen: what it said when the PING was sent
+ * @win_lock: guards the exchange of @win against readers of debugfs
  * @win: the window, NULL where the device reaches all of memory
  * @last_win: where it lies
  * @stats: counters
@@ -297,6 +301,8 @@ struct virtio_msg_bus {
 	atomic_t rx_count;
 	u32 rx_last;
 	u32 rx_seen;
+	/* guards the exchange of win */
+	struct mutex win_lock;
 	struct vmsg_window *win;
 	struct virtio_msg_window last_win;
 	struct vmsg_stats stats;
@@ -553,6 +559,9 @@ bool vmsg_get_shm_region(struct virtio_device *vdev,
 u64 vmsg_offered_features(struct vmsg_device *vd);
 int vmsg_set_features(struct vmsg_device *vd, u64 features, u64 features_hi);
 void vmsg_config_invalidate(struct vmsg_device *vd);
+#if IS_ENABLED(CONFIG_KUNIT)
+extern unsigned int vmsg_reset_ms;
+#endif
 
 /* vq.c */
 int vmsg_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
