@@ -169,7 +169,7 @@ static int vmsg_bus_scan(struct virtio_msg_bus *bus)
 	} while (!ret && offset && ++steps < VMSG_MAX_SCAN_STEPS);
 	if (ret) {
 		if (ret != -ENOTCONN)
-			dev_err(&bus->ctx.dev, "GET_DEVICES failed: %d\n", ret);
+			vmsg_bus_log(err, bus, "GET_DEVICES failed: %d\n", ret);
 		/* What was found stands; nothing is taken for removed. */
 	} else {
 		xa_for_each(&bus->slots, index, slot)
@@ -179,9 +179,9 @@ static int vmsg_bus_scan(struct virtio_msg_bus *bus)
 	for_each_set_bit(num, found, VMSG_MAX_DEVS) {
 		slot = vmsg_slot_get(bus, num);
 		if (IS_ERR(slot)) {
-			dev_err(&bus->ctx.dev,
-				"more than %u devices: the rest is ignored\n",
-				vmsg_max_devices);
+			vmsg_bus_log(err, bus,
+				     "more than %u devices: the rest is ignored\n",
+				     vmsg_max_devices);
 			break;
 		}
 		vmsg_slot_want(slot, true, false);
@@ -216,7 +216,7 @@ static int vmsg_bus_set_window(struct virtio_msg_bus *bus,
 	}
 	if (!w->size) {
 		if (bus->desc->flags & VIRTIO_MSG_T_NEEDS_WINDOW) {
-			dev_err(&bus->ctx.dev, "the peer offers no window\n");
+			vmsg_bus_log(err, bus, "the peer offers no window\n");
 			return -ENXIO;
 		}
 		return 0;
@@ -227,9 +227,9 @@ static int vmsg_bus_set_window(struct virtio_msg_bus *bus,
 		int ret = PTR_ERR(bus->win);
 
 		bus->win = NULL;
-		dev_err(&bus->ctx.dev,
-			"a window of %llu bytes is of no use: %d\n", w->size,
-			ret);
+		vmsg_bus_log(err, bus,
+			     "a window of %llu bytes is of no use: %d\n", w->size,
+			     ret);
 		return ret;
 	}
 	bus->last_win = *w;
@@ -266,12 +266,12 @@ static void vmsg_bus_bring_up(struct virtio_msg_bus *bus)
 		ret = vmsg_engine_open(bus, wire, link.max_msg_size);
 	}
 	if (ret) {
-		dev_err(&bus->ctx.dev, "cannot use this link: %d\n", ret);
+		vmsg_bus_log(err, bus, "cannot use this link: %d\n", ret);
 		vmsg_bus_dead(bus, "link of no use");
 		return;
 	}
-	dev_info(&bus->ctx.dev, "%s, wire %s, messages of %u bytes\n",
-		 bus->desc->name, wire->name, link.max_msg_size);
+	vmsg_bus_log(info, bus, "%s, wire %s, messages of %u bytes\n",
+		     bus->desc->name, wire->name, link.max_msg_size);
 	/* Lost between the two steps above: the engine was opened too late. */
 	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING) {
 		vmsg_engine_close(bus, -ENOTCONN);
@@ -363,7 +363,7 @@ void vmsg_bus_dead(struct virtio_msg_bus *bus, const char *why)
 {
 	if (!vmsg_bus_set_state(bus, VMSG_BUS_DEAD))
 		return;
-	dev_err(&bus->ctx.dev, "dead: %s; bind the transport anew\n", why);
+	vmsg_bus_log(err, bus, "dead: %s; bind the transport anew\n", why);
 	vmsg_count(bus, VMSG_C_PEER_LOST);
 	vmsg_engine_close(bus, -ENOTCONN);
 	vmsg_bus_queue(bus, VMSG_EV_LOST);
@@ -606,7 +606,7 @@ void virtio_msg_peer_lost(struct virtio_msg_bus *bus, const char *why)
 	spin_unlock_irqrestore(&bus->lock, flags);
 	if (lost) {
 		vmsg_count(bus, VMSG_C_PEER_LOST);
-		dev_warn(&bus->ctx.dev, "peer lost: %s\n", why);
+		vmsg_bus_log(warn, bus, "peer lost: %s\n", why);
 		vmsg_engine_close(bus, -ENOTCONN);
 	} else if (READ_ONCE(bus->state) != VMSG_BUS_WAITING) {
 		return;
@@ -752,6 +752,9 @@ virtio_msg_bus_alloc(struct device *parent,
 	bus->desc = desc;
 	bus->priv = priv;
 	spin_lock_init(&bus->lock);
+	ratelimit_state_init(&bus->log, HZ, VMSG_LOG_BURST);
+	/* No line that says how many there were not, either. */
+	ratelimit_set_flags(&bus->log, RATELIMIT_MSG_ON_RELEASE);
 	xa_init(&bus->slots);
 	INIT_WORK(&bus->work, vmsg_bus_work);
 	INIT_DELAYED_WORK(&bus->alive, vmsg_bus_alive_work);

@@ -98,7 +98,7 @@ static void vmsg_config_failed(struct vmsg_device *vd, int ret)
 {
 	if (ret == -ENOTCONN)
 		return;
-	dev_err(&vd->vdev.dev, "configuration unreadable: %d\n", ret);
+	vmsg_dev_log(err, vd, "configuration unreadable: %d\n", ret);
 	vmsg_device_broken(vd, "its configuration cannot be read");
 }
 
@@ -137,9 +137,9 @@ void vmsg_config_get(struct virtio_device *vdev, unsigned int offset, void *buf,
 		if (offset <= vd->cfg_len && len <= vd->cfg_len - offset)
 			memcpy(buf, vd->cfg + offset, len);
 		else
-			dev_err_ratelimited(&vdev->dev,
-					    "no configuration at %u+%u: the device has %u bytes\n",
-					    offset, len, vd->cfg_len);
+			vmsg_dev_log(err, vd,
+				     "no configuration at %u+%u: the device has %u bytes\n",
+				     offset, len, vd->cfg_len);
 	}
 	mutex_unlock(&vd->cfg_lock);
 	if (ret)
@@ -209,8 +209,8 @@ void vmsg_config_set(struct virtio_device *vdev, unsigned int offset,
 	}
 	mutex_unlock(&vd->cfg_lock);
 	if (ret && ret != -ENOTCONN)
-		dev_err(&vdev->dev, "configuration at %u not written: %d\n",
-			offset + done, ret);
+		vmsg_dev_log(err, vd, "configuration at %u not written: %d\n",
+			     offset + done, ret);
 }
 
 /**
@@ -318,7 +318,7 @@ void vmsg_set_status_op(struct virtio_device *vdev, u8 status)
 		if (now & VIRTIO_CONFIG_S_NEEDS_RESET)
 			vmsg_device_broken(vd, "it asks for a reset");
 	} else if (ret != -ENOTCONN) {
-		dev_err(&vdev->dev, "status %#x not set: %d\n", status, ret);
+		vmsg_dev_log(err, vd, "status %#x not set: %d\n", status, ret);
 		if (status & VIRTIO_CONFIG_S_DRIVER_OK)
 			vmsg_device_broken(vd, "it does not start");
 	}
@@ -365,7 +365,7 @@ void vmsg_reset_op(struct virtio_device *vdev)
 	if (ret)
 		vmsg_vqs_condemn(vd, false);
 	if (ret && ret != -ENOTCONN) {
-		dev_err(&vdev->dev, "not reset: %d\n", ret);
+		vmsg_dev_log(err, vd, "not reset: %d\n", ret);
 		vmsg_device_broken(vd, "it does not reset");
 	}
 	WRITE_ONCE(vd->status, 0);
@@ -440,7 +440,7 @@ int vmsg_set_features(struct vmsg_device *vd, u64 wanted, u64 high)
 			  VMSG_TRANSPORT_FEATURES;
 
 	if (!virtio_has_feature(vdev, VIRTIO_F_VERSION_1)) {
-		dev_err(&vdev->dev, "the device is not of virtio version 1\n");
+		vmsg_dev_log(err, vd, "the device is not of virtio version 1\n");
 		return -EINVAL;
 	}
 	/*
@@ -448,8 +448,8 @@ int vmsg_set_features(struct vmsg_device *vd, u64 wanted, u64 high)
 	 * descriptors, for a device that cannot see that memory.
 	 */
 	if (vd->bus->win && !virtio_has_feature(vdev, VIRTIO_F_ACCESS_PLATFORM)) {
-		dev_err(&vdev->dev,
-			"device and driver must support ACCESS_PLATFORM\n");
+		vmsg_dev_log(err, vd,
+			     "device and driver must support ACCESS_PLATFORM\n");
 		return -EINVAL;
 	}
 	blocks[0] = lower_32_bits(vdev->features);
@@ -507,9 +507,9 @@ bool vmsg_get_shm_region(struct virtio_device *vdev,
 	if (addr >> VIRTIO_MSG_AREA_SHIFT != VIRTIO_MSG_AREA_SEGMENT ||
 	    link->shm_phys == ~(phys_addr_t)0 || off > link->shm_size ||
 	    len > link->shm_size - off) {
-		dev_err(&vdev->dev,
-			"shared memory region %u at %#llx+%#llx is out of reach\n",
-			id, addr, len);
+		vmsg_dev_log(err, vd,
+			     "shared memory region %u at %#llx+%#llx is out of reach\n",
+			     id, addr, len);
 		return false;
 	}
 	region->addr = link->shm_phys + off;

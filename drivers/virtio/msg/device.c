@@ -299,9 +299,9 @@ static void vmsg_slot_work(struct work_struct *work)
 			if (!ret)
 				break;
 			if (ret != -ENODEV && ret != -ENOTCONN)
-				dev_err(&bus->ctx.dev,
-					"device %u cannot be added: %d\n",
-					slot->num, ret);
+				vmsg_bus_log(err, bus,
+					     "device %u cannot be added: %d\n",
+					     slot->num, ret);
 			/* Until the peer announces it again. */
 			spin_lock_irq(&slot->lock);
 			slot->want = false;
@@ -316,8 +316,8 @@ static void vmsg_slot_work(struct work_struct *work)
 		default:
 			if (vmsg_device_is_same(slot, vd))
 				break;
-			dev_info(&bus->ctx.dev, "device %u is another one now\n",
-				 slot->num);
+			vmsg_bus_log(info, bus, "device %u is another one now\n",
+				     slot->num);
 			spin_lock_irq(&slot->lock);
 			slot->recycle = true;
 			spin_unlock_irq(&slot->lock);
@@ -544,8 +544,8 @@ void vmsg_device_broken(struct vmsg_device *vd, const char *why)
 	slot->want &= again;
 	slot->recycle = true;
 	spin_unlock_irqrestore(&slot->lock, flags);
-	dev_err(&vd->bus->ctx.dev, "device %u is broken: %s%s\n", vd->num, why,
-		again ? "" : "; giving it up");
+	vmsg_bus_log(err, vd->bus, "device %u is broken: %s%s\n", vd->num, why,
+		     again ? "" : "; giving it up");
 	vmsg_bus_queue(vd->bus, VMSG_EV_HOTPLUG);
 	vmsg_slot_queue(slot);
 }
@@ -729,7 +729,7 @@ void vmsg_devices_thaw(struct virtio_msg_bus *bus)
 		if (test_and_clear_bit(VMSG_DEV_FROZEN, &vd->flags)) {
 			ret = vmsg_device_thaw(vd);
 			if (ret)
-				dev_err(&vd->vdev.dev, "not resumed: %d\n", ret);
+				vmsg_dev_log(err, vd, "not resumed: %d\n", ret);
 		}
 		vmsg_device_put(vd);
 	}

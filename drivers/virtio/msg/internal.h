@@ -12,6 +12,7 @@
 #include <linux/hashtable.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
+#include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -40,6 +41,9 @@
  * generation stands still gets to the end.  Milliseconds.
  */
 #define VMSG_CONFIG_QUIET_MS	20
+
+/* Lines that one bus writes to the log in a second at most, whatever its peer does. */
+#define VMSG_LOG_BURST		10
 
 /* What is counted, per bus.  Names in debugfs.c. */
 enum vmsg_counter {
@@ -270,6 +274,7 @@ struct vmsg_engine {
  * @win: the window, NULL where the device reaches all of memory
  * @last_win: where it lies
  * @stats: counters
+ * @log: limits what is written to the log
  * @debugfs: directory
  * @stopping: unregister has begun
  * @frozen: suspended: @work does nothing
@@ -306,6 +311,7 @@ struct virtio_msg_bus {
 	struct vmsg_window *win;
 	struct virtio_msg_window last_win;
 	struct vmsg_stats stats;
+	struct ratelimit_state log;
 	struct dentry *debugfs;
 	bool stopping;
 	bool frozen;
@@ -492,6 +498,17 @@ static inline void vmsg_count(struct virtio_msg_bus *bus, enum vmsg_counter c)
 {
 	atomic64_inc(&bus->stats.c[c]);
 }
+
+/* For all that a peer can provoke; @level as in dev_*(). */
+#define __vmsg_log(level, bus, dev, ...)				\
+	do {								\
+		if (__ratelimit(&(bus)->log))				\
+			dev_##level(dev, __VA_ARGS__);			\
+	} while (0)
+#define vmsg_bus_log(level, bus, ...)					\
+	__vmsg_log(level, bus, &(bus)->ctx.dev, __VA_ARGS__)
+#define vmsg_dev_log(level, vd, ...)					\
+	__vmsg_log(level, (vd)->bus, &(vd)->vdev.dev, __VA_ARGS__)
 
 extern const struct class vmsg_class;
 extern struct workqueue_struct *vmsg_wq;

@@ -154,8 +154,8 @@ static bool vmsg_link_step(struct virtio_msg_segment *link, unsigned long *flags
 	if (did & VMSG_SEG_LOST)
 		virtio_msg_peer_lost(link->bus, why ?: "no reason known");
 	if (did & VMSG_SEG_REJECTED)
-		dev_err(virtio_msg_bus_dev(link->bus), "segment of no use: %s\n",
-			why ?: "?");
+		vmsg_bus_log(err, link->bus, "segment of no use: %s\n",
+			     why ?: "?");
 	spin_lock_irqsave(&link->lock, *flags);
 	return did & VMSG_SEG_RING && !(did & VMSG_SEG_LOST);
 }

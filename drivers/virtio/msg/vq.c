@@ -264,8 +264,8 @@ static int vmsg_size_vqs(struct vmsg_device *vd, unsigned int nvqs,
 			continue;
 		index = vmsg_vq_index(vd, n);
 		if (n >= vd->info.max_vqs || index >= VMSG_MAX_VQS) {
-			dev_err(&vd->vdev.dev, "queue %s: the device has only %u\n",
-				infos[i].name, vd->info.max_vqs);
+			vmsg_dev_log(err, vd, "queue %s: the device has only %u\n",
+				     infos[i].name, vd->info.max_vqs);
 			return -ENOENT;
 		}
 		ret = vmsg_read_vq(vd, index, &info);
@@ -303,8 +303,8 @@ static int vmsg_budget(struct vmsg_device *vd, u32 *sizes, unsigned int n,
 	*max_mapping = vmsg_window_budget(vd->bus->win, segs, n);
 	kfree(segs);
 	if (!*max_mapping) {
-		dev_err(&vd->vdev.dev,
-			"the window is too small for %u more queues\n", n);
+		vmsg_dev_log(err, vd,
+			     "the window is too small for %u more queues\n", n);
 		return -ENOSPC;
 	}
 	vd->limits.max_mapping = *max_mapping;
