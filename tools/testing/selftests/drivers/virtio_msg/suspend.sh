@@ -1,0 +1,101 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# The guest is suspended and resumed while its devices are in use.
+
+cd "$(dirname "$0")" || exit 1
+. ./lib.sh
+
+ROUNDS=3
+[ -z "$VMSG_SOAK" ] || ROUNDS=100
+
+can_freeze()
+{
+	grep -qw freeze /sys/power/state 2>/dev/null || skip "this kernel cannot suspend"
+}
+
+# test_level LEVEL: suspend up to here, and come back by itself
+test_level()
+{
+	can_freeze
+	grep -qw "$1" /sys/power/pm_test 2>/dev/null || skip "no CONFIG_PM_DEBUG"
+	echo 1 >/sys/module/suspend/parameters/pm_test_delay 2>/dev/null
+	echo "$1" >/sys/power/pm_test
+	bounded "suspend" sh -c 'echo freeze >/sys/power/state'
+	rc=$?
+	echo none >/sys/power/pm_test
+	[ $rc -eq 0 ] || die "suspend failed: $rc"
+}
+
+use_all()
+{
+	wait_ready
+	verify -t 4 -n 20
+	rng_read 512 || exit 1
+	if net_up; then
+		net_traffic 100000 || exit 1
+	fi
+	check_counters
+}
+
+pm_test_devices()
+{
+	local i
+
+	for i in $(seq $ROUNDS); do
+		test_level devices
+		use_all
+	done
+}
+
+pm_test_under_io()
+{
+	local i
+
+	background ioverify -q -t 16 -m 16 -s 3600 "$DISK"
+	writer=$JOB
+	for i in $(seq $ROUNDS); do
+		test_level devices
+		sleep 0.3
+		kill -0 $writer 2>/dev/null || die "I/O failed in round $i"
+	done
+	kill -9 $writer
+	ended "I/O" $writer 2>/dev/null
+	use_all
+}
+
+# The daemon is another one when the guest wakes up.
+peer_restarts_meanwhile()
+{
+	grep -qw devices /sys/power/pm_test 2>/dev/null || skip "no CONFIG_PM_DEBUG"
+	lost=$(counter peer_lost)
+	background sh -c 'sleep 0.3; exec host kill'
+	killer=$JOB
+	test_level devices
+	ended "host kill" "$killer" || die "host kill: $?"
+	host start || die "host start: $?"
+	use_all
+	[ "$(counter peer_lost)" -gt "$lost" ] || die "the loss was not noticed"
+}
+
+# For real; the clock wakes the guest.
+suspend_to_idle()
+{
+	local alarm=/sys/class/rtc/rtc0/wakealarm
+
+	can_freeze
+	[ -w $alarm ] || skip "no clock that can wake the guest"
+	background ioverify -q -t 4 -m 16 -s 3600 "$DISK"
+	writer=$JOB
+	echo 0 >$alarm
+	echo +2 >$alarm || skip "the clock's alarm cannot be set"
+	bounded "suspend" sh -c 'echo freeze >/sys/power/state' || die "suspend failed: $?"
+	kill -0 $writer 2>/dev/null || die "I/O failed"
+	kill -9 $writer
+	ended "I/O" $writer 2>/dev/null
+	use_all
+}
+
+wait_ready
+run_tests pm_test_devices pm_test_under_io peer_restarts_meanwhile suspend_to_idle

@@ -1,0 +1,111 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# Single queues are reset and come back with another size, under traffic.
+
+cd "$(dirname "$0")" || exit 1
+. ./lib.sh
+
+ROUNDS=8
+[ -z "$VMSG_SOAK" ] || ROUNDS=500
+
+RING_RESET=40
+
+need_reset()
+{
+	feature "$(num_of $NET)" $RING_RESET || skip "the network card offers no queue reset"
+	ethtool -g "$IF" >/dev/null 2>&1 || skip "this driver cannot resize its rings"
+}
+
+# resize rx|tx SIZE
+resize()
+{
+	local got
+
+	bounded "ethtool -G $IF $1 $2" ethtool -G "$IF" "$1" "$2" || die "ethtool -G $1 $2: $?"
+	got=$(ethtool -g "$IF" | awk -v w="$(echo "$1" | tr rtx RTX):" \
+		'/^Current/ { now = 1 } now && $1 == w { print $2; exit }')
+	[ "$got" -eq "$2" ] || die "asked for $1 $2, got $got"
+}
+
+resets()
+{
+	host stats | awk '$1 == "RESET_VQUEUE" { print $2 }'
+}
+
+sizes()
+{
+	local n
+
+	need_reset
+	need_net
+	for n in 128 64 32 256; do
+		resize rx $n
+		resize tx $n
+		net_traffic 100000 || die "no traffic with rings of $n"
+	done
+	[ "$(resets)" -gt 0 ] || die "the device side has seen no reset of a queue"
+	check_counters
+}
+
+loop_net()
+{
+	local i
+
+	for i in 1 2 3; do
+		net_traffic 500000 || return 1
+	done
+}
+
+under_traffic()
+{
+	local i net
+
+	need_reset
+	need_net
+	background loop_net
+	net=$JOB
+	for i in $(seq $ROUNDS); do
+		resize rx $((64 << (i % 3)))
+		resize tx $((64 << ((i + 1) % 3)))
+	done
+	ended "the network" "$net" || die "traffic failed: $?"
+	resize rx 256
+	resize tx 256
+	net_traffic 100000 || exit 1
+	note "resets of queues: $(resets)"
+	check_counters
+}
+
+while_down()
+{
+	need_reset
+	ip link set "$IF" down
+	resize rx 64
+	resize tx 64
+	need_net
+	net_traffic 100000 || exit 1
+	resize rx 256
+	resize tx 256
+	net_traffic 100000 || exit 1
+}
+
+# The peer dies with a queue of another size.
+peer_restarts()
+{
+	need_reset
+	need_net
+	resize rx 64
+	host kill
+	host start || die "host start: $?"
+	wait_ready
+	need_net
+	net_traffic 100000 || exit 1
+	resize rx 128
+	net_traffic 100000 || exit 1
+	check_counters
+}
+
+wait_ready
+run_tests sizes under_traffic while_down peer_restarts
