@@ -26,10 +26,13 @@
 #define VMSG_PEACE		(60 * HZ)
 
 /*
- * How long a driver may take to collect what was drained before its queues are
- * broken all the same.  Milliseconds.
+ * How long drivers may take to collect what was drained before their queues are
+ * broken all the same; and how long none of them may collect anything: one that
+ * keeps its buffers until it is closed (virtio_console) never does.
+ * Milliseconds.
  */
 #define VMSG_DRAIN_MS		2000
+#define VMSG_DRAIN_STALL_MS	100
 
 /*
  * How long the devices of a bus that ends may take to finish their work and be
@@ -473,10 +476,11 @@ static bool vmsg_slot_must_fail(struct vmsg_slot *slot)
 void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(VMSG_DRAIN_MS);
+	unsigned long stalled = jiffies + msecs_to_jiffies(VMSG_DRAIN_STALL_MS);
+	unsigned int left, before = 0;
 	struct vmsg_device *vd, *tmp;
 	struct vmsg_slot *slot;
 	unsigned long index;
-	unsigned int left;
 	LIST_HEAD(failing);
 
 	xa_for_each(&bus->slots, index, slot) {
@@ -505,9 +509,13 @@ void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 		left = 0;
 		list_for_each_entry(vd, &failing, failing)
 			left += vmsg_vqs_drain(vd);
+		if (left != before)
+			stalled = jiffies + msecs_to_jiffies(VMSG_DRAIN_STALL_MS);
+		before = left;
 		if (left)
 			usleep_range(500, 1000);
-	} while (left && time_before(jiffies, deadline));
+	} while (left && time_before(jiffies, deadline) &&
+		 time_before(jiffies, stalled));
 
 	list_for_each_entry_safe(vd, tmp, &failing, failing) {
 		vmsg_vqs_break(vd);
@@ -559,6 +567,25 @@ static struct vmsg_device *vmsg_device_lookup(struct virtio_msg_bus *bus, u16 nu
 	return slot ? rcu_dereference(slot->vd) : NULL;
 }
 
+static void vmsg_device_used(struct virtio_msg_bus *bus, u16 dev_num, u16 vq,
+			     bool all, bool message)
+{
+	struct vmsg_device *vd;
+
+	rcu_read_lock();
+	vd = vmsg_device_lookup(bus, dev_num);
+	if (vd && test_bit(VMSG_DEV_LIVE, &vd->flags) &&
+	    !test_bit(VMSG_DEV_DEAD, &vd->flags)) {
+		trace_vmsg_used(bus, dev_num, vq, message);
+		vmsg_count(bus, VMSG_C_USED);
+		atomic64_inc(&vd->used);
+		vmsg_vqs_used(vd, vq, all);
+	} else {
+		vmsg_count(bus, VMSG_C_RX_STALE_EVENT);
+	}
+	rcu_read_unlock();
+}
+
 /**
  * virtio_msg_rx_used() - the device side has used buffers
  * @bus: the bus
@@ -573,20 +600,7 @@ static struct vmsg_device *vmsg_device_lookup(struct virtio_msg_bus *bus, u16 nu
  */
 void virtio_msg_rx_used(struct virtio_msg_bus *bus, u16 dev_num, u16 vq, bool all)
 {
-	struct vmsg_device *vd;
-
-	rcu_read_lock();
-	vd = vmsg_device_lookup(bus, dev_num);
-	if (vd && test_bit(VMSG_DEV_LIVE, &vd->flags) &&
-	    !test_bit(VMSG_DEV_DEAD, &vd->flags)) {
-		trace_vmsg_used(bus, dev_num, vq, false);
-		vmsg_count(bus, VMSG_C_USED);
-		atomic64_inc(&vd->used);
-		vmsg_vqs_used(vd, vq, all);
-	} else {
-		vmsg_count(bus, VMSG_C_RX_STALE_EVENT);
-	}
-	rcu_read_unlock();
+	vmsg_device_used(bus, dev_num, vq, all, false);
 }
 EXPORT_SYMBOL_GPL(virtio_msg_rx_used);
 
@@ -604,7 +618,7 @@ void vmsg_device_event_used(struct virtio_msg_bus *bus, const struct vmsg_pdu *p
 	if (vmsg_get_event_used(bus->engine.wire, pdu, &vq) || vq >= VMSG_MAX_VQS)
 		vmsg_count(bus, VMSG_C_RX_MALFORMED);
 	else
-		virtio_msg_rx_used(bus, pdu->hdr.dev_num, vq, false);
+		vmsg_device_used(bus, pdu->hdr.dev_num, vq, false, true);
 }
 
 static void vmsg_device_config_event(struct vmsg_device *vd, u32 status)
