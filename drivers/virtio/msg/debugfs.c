@@ -37,6 +37,7 @@ static const char * const vmsg_counter_names[VMSG_C_COUNT] = {
 	[VMSG_C_CONFIG_COALESCED] = "config_coalesced",
 	[VMSG_C_CONFIG_RETRY] = "config_retry",
 	[VMSG_C_DRAINED] = "drained",
+	[VMSG_C_TRACK_LOST] = "track_lost",
 	[VMSG_C_BROKEN] = "broken",
 };
 

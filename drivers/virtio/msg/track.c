@@ -104,6 +104,14 @@ static bool vmsg_packed_used_bit(u16 flags)
 	return flags & BIT(VRING_PACKED_DESC_F_USED);
 }
 
+/* What is in the ring makes no sense: which buffers are out is not known. */
+static void vmsg_track_lose(struct vmsg_vq *q)
+{
+	lockdep_assert_held(&q->track.lock);
+	q->track.lost = true;
+	vmsg_count(q->vd->bus, VMSG_C_TRACK_LOST);
+}
+
 /* The device has a new buffer. */
 static void vmsg_track_out(struct vmsg_vq *q, u16 head, u64 addr)
 {
@@ -112,7 +120,7 @@ static void vmsg_track_out(struct vmsg_vq *q, u16 head, u64 addr)
 	lockdep_assert_held(&t->lock);
 	if (head >= t->num || test_bit(head, t->out) ||
 	    !vmsg_window_set_tag(&q->ctx, addr, head)) {
-		t->lost = true;
+		vmsg_track_lose(q);
 		return;
 	}
 	__set_bit(head, t->out);
@@ -127,11 +135,11 @@ static void vmsg_track_scan_split(struct vmsg_vq *q)
 
 	lockdep_assert_held(&t->lock);
 	if ((u16)(idx - t->avail_idx) > t->num)
-		t->lost = true;
+		vmsg_track_lose(q);
 	while (!t->lost && t->avail_idx != idx) {
 		head = vmsg_avail_head(t, t->avail_idx);
 		if (head >= t->num) {
-			t->lost = true;
+			vmsg_track_lose(q);
 			break;
 		}
 		vmsg_track_out(q, head, vmsg_desc_addr(t, head));
@@ -161,7 +169,7 @@ static void vmsg_track_scan_packed(struct vmsg_vq *q)
 		 * Used before we looked: its id and length are overwritten.
 		 */
 		if (vmsg_packed_used_bit(flags) == wrap) {
-			t->lost = true;
+			vmsg_track_lose(q);
 			return;
 		}
 		id = vmsg_shm_load16(vmsg_packed_id(t, pos));
