@@ -201,8 +201,8 @@ static bool vmsg_window_same(const struct virtio_msg_window *a,
 }
 
 /* No device is registered here. */
-static int vmsg_bus_set_window(struct virtio_msg_bus *bus,
-			       const struct virtio_msg_window *w)
+static int __vmsg_bus_set_window(struct virtio_msg_bus *bus,
+				 const struct virtio_msg_window *w)
 {
 	if (bus->win && vmsg_window_same(w, &bus->last_win)) {
 		/* The new peer is confirmed: the old one cannot write any more. */
@@ -236,6 +236,17 @@ static int vmsg_bus_set_window(struct virtio_msg_bus *bus,
 	bus->ctx.win = bus->win;
 	bus->ctx.max_mapping = vmsg_window_default_mapping(bus->win);
 	return vmsg_glue_init_bus(bus);
+}
+
+static int vmsg_bus_set_window(struct virtio_msg_bus *bus,
+			       const struct virtio_msg_window *w)
+{
+	int ret;
+
+	mutex_lock(&bus->win_lock);
+	ret = __vmsg_bus_set_window(bus, w);
+	mutex_unlock(&bus->win_lock);
+	return ret;
 }
 
 static void vmsg_bus_bring_up(struct virtio_msg_bus *bus)
@@ -503,6 +514,21 @@ static bool vmsg_is_event(u8 msg_id)
 	       msg_id >= VIRTIO_MSG_IMPL_EVENT_BASE;
 }
 
+/*
+ * xid32 is strict: events carry no ID, requests do, and bus messages no device
+ * number.  What the older public peers send there is not known well enough.
+ */
+static bool vmsg_bus_misaddressed(const struct vmsg_wire *wire, const struct vmsg_hdr *h)
+{
+	if (!wire->exact)
+		return false;
+	if ((h->type & VIRTIO_MSG_TYPE_BUS) && h->dev_num)
+		return true;
+	if (h->type & VIRTIO_MSG_TYPE_RESPONSE)
+		return false;
+	return vmsg_is_event(h->msg_id) ? h->xid : !h->xid;
+}
+
 /**
  * virtio_msg_rx() - one frame has come
  * @bus: the bus
@@ -533,6 +559,10 @@ void virtio_msg_rx(struct virtio_msg_bus *bus, const void *frame, size_t len)
 	}
 	trace_vmsg_rx(bus, &pdu.hdr, 0);
 	atomic_inc(&bus->rx_count);
+	if (vmsg_bus_misaddressed(wire, &pdu.hdr)) {
+		vmsg_count(bus, VMSG_C_RX_MALFORMED);
+		return;
+	}
 
 	if (pdu.hdr.type & VIRTIO_MSG_TYPE_RESPONSE) {
 		vmsg_engine_response(bus, &pdu, frame);
@@ -755,6 +785,7 @@ virtio_msg_bus_alloc(struct device *parent,
 	ratelimit_state_init(&bus->log, HZ, VMSG_LOG_BURST);
 	/* No line that says how many there were not, either. */
 	ratelimit_set_flags(&bus->log, RATELIMIT_MSG_ON_RELEASE);
+	mutex_init(&bus->win_lock);
 	xa_init(&bus->slots);
 	INIT_WORK(&bus->work, vmsg_bus_work);
 	INIT_DELAYED_WORK(&bus->alive, vmsg_bus_alive_work);
@@ -873,7 +904,11 @@ int virtio_msg_bus_resume(struct virtio_msg_bus *bus)
 {
 	int ret = 0;
 
-	vmsg_bus_set_state(bus, VMSG_BUS_RUNNING);
+	/* A bus that had no peer when the system went to sleep has none now. */
+	spin_lock_irq(&bus->lock);
+	if (bus->state == VMSG_BUS_SUSPENDED)
+		vmsg_bus_move(bus, VMSG_BUS_RUNNING);
+	spin_unlock_irq(&bus->lock);
 	if (bus->desc->ops->resume)
 		ret = bus->desc->ops->resume(bus);
 	vmsg_devices_thaw(bus);

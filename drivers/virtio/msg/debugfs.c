@@ -134,9 +134,16 @@ static int vmsg_window_show(struct seq_file *s, void *unused)
 	struct virtio_msg_bus *bus = s->private;
 	struct vmsg_window_stats st;
 
-	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING || !bus->win)
+	bool there;
+
+	/* bring-up may exchange it */
+	mutex_lock(&bus->win_lock);
+	there = bus->win;
+	if (there)
+		vmsg_window_get_stats(bus->win, &st);
+	mutex_unlock(&bus->win_lock);
+	if (!there)
 		return 0;
-	vmsg_window_get_stats(bus->win, &st);
 	seq_printf(s, "granule: %u\ntotal: %u\nused: %u\nquarantined: %u\nguaranteed: %u\n",
 		   VMSG_WIN_GRANULE, st.total, st.used, st.quarantined, st.guaranteed);
 	seq_printf(s, "ring bytes: %llu\nring used: %llu\n", st.ring_total, st.ring_used);

@@ -22,7 +22,10 @@
 #include "internal.h"
 #include "segment.h"
 
-/* Milliseconds between two looks at the peer's status. */
+/*
+ * Milliseconds between two looks at the peer's status, or for a segment where
+ * there is none yet; and while the two sides come up.
+ */
 #define VMSG_LINK_POLL_RUN	1000
 #define VMSG_LINK_POLL_WAIT	50
 
@@ -100,7 +103,7 @@ static struct virtio_msg_link vmsg_link_settled(struct virtio_msg_segment *link)
 		.max_msg_size = g->elem_size,
 		/* Every queue, or none: who has no word kicks by message. */
 		.kick_words = g->num_notif > 1,
-		.peer = link->seg.peer,
+		.peer = link->seg.peer == VIRTIO_MSG_PEER_NONE ? ~0U : link->seg.peer,
 		.instance = link->seg.peer_instance,
 		.shm_phys = link->desc.phys,
 		.shm_size = link->desc.size,
@@ -271,7 +274,8 @@ static void vmsg_link_poll(struct work_struct *work)
 	else if (READ_ONCE(link->full))
 		ms = VMSG_LINK_POLL_FULL;
 	else
-		ms = READ_ONCE(link->up) ? VMSG_LINK_POLL_RUN : VMSG_LINK_POLL_WAIT;
+		ms = READ_ONCE(link->up) || !READ_ONCE(link->seg.attached) ?
+		     VMSG_LINK_POLL_RUN : VMSG_LINK_POLL_WAIT;
 	if (!READ_ONCE(link->stopped))
 		queue_delayed_work(vmsg_wq, &link->poll, msecs_to_jiffies(ms));
 }

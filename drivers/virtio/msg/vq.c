@@ -138,6 +138,8 @@ static int vmsg_activate_vq(struct vmsg_vq *q)
 						virtqueue_get_desc_addr(vq),
 						virtqueue_get_avail_addr(vq),
 						virtqueue_get_used_addr(vq)));
+	if (!ret)
+		ret = vmsg_get_empty(x->wire, &x->pdu);
 	vmsg_xfer_put(x);
 	return ret;
 }
@@ -151,6 +153,8 @@ static int vmsg_reset_vq(struct vmsg_vq *q)
 		return -ENOTCONN;
 	ret = vmsg_xfer_call(x, vmsg_req_reset_vq(x->wire, x->req, x->cap,
 						  q->vd->num, q->index));
+	if (!ret)
+		ret = vmsg_get_empty(x->wire, &x->pdu);
 	vmsg_xfer_put(x);
 	return ret;
 }

@@ -354,6 +354,9 @@ static bool vmsg_pump_request(struct virtio_msg_bus *bus, unsigned long *flags)
 	hash_add(e->by_id, &x->hash, x->xid);
 	x->state = VMSG_XFER_SENT;
 	e->inflight++;
+	/* What it has waited does not count. */
+	x->deadline = jiffies + msecs_to_jiffies(READ_ONCE(e->timeout_ms));
+	vmsg_engine_arm(e, x->deadline);
 	/* The response may come, and the last reference go, before we are back. */
 	kref_get(&x->ref);
 	spin_unlock_irqrestore(&e->lock, *flags);
@@ -361,6 +364,7 @@ static bool vmsg_pump_request(struct virtio_msg_bus *bus, unsigned long *flags)
 	spin_lock_irqsave(&e->lock, *flags);
 
 	if (!ret) {
+		e->progress = jiffies;
 		vmsg_count(bus, VMSG_C_TX_REQUEST);
 	} else if (x->state == VMSG_XFER_SENT) {
 		if (ret == -EAGAIN) {
@@ -603,7 +607,23 @@ static struct vmsg_xfer *vmsg_engine_match(struct virtio_msg_bus *bus,
 		return NULL;
 	}
 	vmsg_engine_unlink(e, x, true);
+	e->progress = jiffies;
 	return x;
+}
+
+/*
+ * A request is overdue when its time has passed; one that was not sent yet,
+ * though, only if the queue has not moved for as long: where one request is
+ * under way at a time, many wait their turn.
+ */
+static unsigned long vmsg_engine_deadline(const struct vmsg_engine *e,
+					  const struct vmsg_xfer *x)
+{
+	unsigned long moved = e->progress + msecs_to_jiffies(READ_ONCE(e->timeout_ms));
+
+	lockdep_assert_held(&e->lock);
+	return x->state == VMSG_XFER_QUEUED && time_after(moved, x->deadline) ?
+	       moved : x->deadline;
 }
 
 /* Refusals come with a nonzero result, or as a bare header. */
@@ -795,7 +815,7 @@ static void vmsg_engine_reap(struct work_struct *work)
 	struct vmsg_engine *e = &bus->engine;
 	bool dead = false, resync = false, low = false;
 	struct vmsg_xfer *x, *tmp;
-	unsigned long flags;
+	unsigned long flags, deadline;
 	unsigned long next = 0;
 	bool left = false;
 	LIST_HEAD(late);
@@ -804,9 +824,10 @@ static void vmsg_engine_reap(struct work_struct *work)
 	list_splice_tail_init(&e->sent, &late);
 	list_splice_tail_init(&e->queue, &late);
 	list_for_each_entry_safe(x, tmp, &late, node) {
-		if (time_before(jiffies, x->deadline)) {
-			if (!left || time_before(x->deadline, next))
-				next = x->deadline;
+		deadline = vmsg_engine_deadline(e, x);
+		if (time_before(jiffies, deadline)) {
+			if (!left || time_before(deadline, next))
+				next = deadline;
 			left = true;
 			list_move_tail(&x->node, x->state == VMSG_XFER_SENT ?
 				       &e->sent : &e->queue);
@@ -925,6 +946,7 @@ int vmsg_engine_open(struct virtio_msg_bus *bus, const struct vmsg_wire *wire,
 	e->ping = NULL;
 	e->num_pongs = 0;
 	e->blocked = false;
+	e->progress = jiffies;
 	if (wire->xid_bits == 16) {
 		bitmap_zero(e->tokens, VMSG_TOKENS);
 		bitmap_set(e->tokens, 0, VMSG_TOKEN_FIRST);
