@@ -339,6 +339,7 @@ static bool vmsg_pump_request(struct virtio_msg_bus *bus, unsigned long *flags)
 {
 	struct vmsg_engine *e = &bus->engine;
 	unsigned int space = e->space;
+	unsigned long deadline;
 	struct vmsg_xfer *x;
 	bool more = true;
 	int ret;
@@ -355,6 +356,7 @@ static bool vmsg_pump_request(struct virtio_msg_bus *bus, unsigned long *flags)
 	x->state = VMSG_XFER_SENT;
 	e->inflight++;
 	/* What it has waited does not count. */
+	deadline = x->deadline;
 	x->deadline = jiffies + msecs_to_jiffies(READ_ONCE(e->timeout_ms));
 	vmsg_engine_arm(e, x->deadline);
 	/* The response may come, and the last reference go, before we are back. */
@@ -373,6 +375,9 @@ static bool vmsg_pump_request(struct virtio_msg_bus *bus, unsigned long *flags)
 			vmsg_engine_release_id(e, x->xid);
 			x->state = VMSG_XFER_QUEUED;
 			list_move(&x->node, &e->queue);
+			/* A ring that is never as free as it looks buys no time. */
+			x->deadline = deadline;
+			vmsg_engine_arm(e, deadline);
 			more = vmsg_engine_full(e, space);
 		} else {
 			vmsg_engine_unlink(e, x, true);
