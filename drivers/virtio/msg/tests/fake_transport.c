@@ -206,7 +206,7 @@ static void fake_get_info(struct fake *f, struct fake_dev *d, struct fake_msg *r
 	put_unaligned_le32(0x1af4, p + 4);
 	if (fake_new_layout(f)) {
 		memcpy(p + 8, d->uuid, 16);
-		put_unaligned_le32(DIV_ROUND_UP(d->feature_bits, 32), p + 24);
+		put_unaligned_le32(DIV_ROUND_UP_ULL(d->feature_bits, 32), p + 24);
 		put_unaligned_le32(d->config_size, p + 28);
 		put_unaligned_le32(d->max_vqs, p + 32);
 		put_unaligned_le32(d->admin_start, p + 36);

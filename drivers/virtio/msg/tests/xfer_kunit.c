@@ -714,6 +714,7 @@ static void test_rfc2_no_echo(struct kunit *test)
 	/* The request and the PING, and then silence. */
 	KUNIT_EXPECT_EQ(test, fake_held(xt->f), 2);
 	xt_all_once(test, 1);
+	KUNIT_ASSERT_TRUE(test, fake_until(!READ_ONCE(xt->e->open)));
 	KUNIT_EXPECT_NULL(test, vmsg_xfer_alloc(xt->bus, GFP_KERNEL));
 	/* Dead until the transport is bound anew. */
 	virtio_msg_peer_up(xt->bus, &xt->f->link);
@@ -1399,8 +1400,8 @@ static void test_answer_then_full(struct kunit *test)
 static void test_submit_atomic(struct kunit *test)
 {
 	struct xt *xt = xt_start(test, xt_wire(test), NULL);
+	static DEFINE_SPINLOCK(lock);
 	struct vmsg_xfer *x;
-	DEFINE_SPINLOCK(lock);
 	unsigned long flags;
 	unsigned int i;
 
