@@ -362,10 +362,30 @@ static void restore_layout(struct vmsg_seg *seg)
 /* Is what we said last still there to be read? */
 static bool intact(const struct vmsg_seg *seg, uint16_t status)
 {
-	return vmsg_ld16(seg->mem + seg->l.dev_head + QH_STATUS) == status &&
-		(seg->l.bare || status == VIRTIO_MSG_ST_INIT ||
-		 vmsg_ld32(seg->mem + EXT(device_instance)) ==
-		 seg->device_instance);
+	const uint8_t *m = seg->mem;
+	struct vmsg_seg_layout l;
+
+	if (vmsg_ld16(m + seg->l.dev_head + QH_STATUS) != status)
+		return false;
+	if (status == VIRTIO_MSG_ST_INIT)
+		return true;
+	if (vmsg_seg_check(m, seg->size, &l) || l.bare != seg->l.bare ||
+	    vmsg_ld16(m + HDR(features)) ||
+	    l.num_notif != seg->l.num_notif ||
+	    l.vq_per_dev != seg->l.vq_per_dev ||
+	    l.num_elems != seg->l.num_elems ||
+	    l.elem_size != seg->l.elem_size ||
+	    l.dev_notif != seg->l.dev_notif || l.drv_notif != seg->l.drv_notif ||
+	    l.dev_head != seg->l.dev_head || l.drv_head != seg->l.drv_head ||
+	    l.dev_elems != seg->l.dev_elems || l.drv_elems != seg->l.drv_elems)
+		return false;
+	return l.bare ||
+		(l.window_offset == seg->l.window_offset &&
+		 l.window_length == seg->l.window_length &&
+		 vmsg_ld32(m + EXT(wire_offered)) == seg->wire_offered &&
+		 vmsg_ld16(m + EXT(device_peer)) == seg->device_peer &&
+		 vmsg_ld32(m + EXT(device_flags)) == seg->device_flags &&
+		 vmsg_ld32(m + EXT(device_instance)) == seg->device_instance);
 }
 
 /* Step 2 of the bring-up: clean slate, then a new instance, then READY. */

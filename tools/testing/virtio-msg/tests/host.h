@@ -12,7 +12,9 @@
 #include "drv.h"
 #include "vmsg_devs.h"
 
+#ifndef HOST_SIZE
 #define HOST_SIZE	(4u << 20)
+#endif
 #define HOST_BACKLOG	8
 
 struct host {
