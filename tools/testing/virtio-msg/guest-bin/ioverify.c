@@ -42,36 +42,38 @@ static uint64_t seed = 1;
 static const char *state;
 static int fd, direct = 1, errors_ok, quiet, flush_every, stop, only_check;
 
+static const char help[] =
+	"Usage: ioverify [OPTION]... FILE\n"
+	"\n"
+	"Writes blocks of FILE (a disk or an existing file) at random, reads them back\n"
+	"and checks them. What FILE held before is lost.\n"
+	"\n"
+	"  -t, --threads N    threads, each with its own slice (default 4)\n"
+	"  -n, --ops N        operations per thread (default 1000)\n"
+	"  -s, --seconds S    run this long instead\n"
+	"  -z, --size BYTES   use only this much of FILE\n"
+	"  -m, --max BLOCKS   largest request in blocks of 4096 bytes (default 8)\n"
+	"  -f, --flush N      fdatasync after every N writes\n"
+	"  -b, --buffered     through the page cache, not O_DIRECT\n"
+	"  -e, --errors-ok    an I/O error is no failure: wait a little and go on\n"
+	"  -x, --stop         the same, but end a thread at its first error\n"
+	"  -r, --record FILE  go on where FILE says that the last run has ended, and\n"
+	"                     keep what was acknowledged there; -t, -z and -S must be\n"
+	"                     the same\n"
+	"  -c, --check        read everything once, write nothing\n"
+	"  -S, --seed N       seed of the random numbers; it tells blocks of this run\n"
+	"                     from those of another\n"
+	"  -q, --quiet        say nothing if all is well\n"
+	"\n"
+	"Exit status: 0 all is well, 1 wrong data or an I/O error, 2 usage.\n"
+	"\n"
+	"  ioverify -t 32 -s 10 /dev/vda\n"
+	"  ioverify -e -s 60 /dev/vda      (while the peer is killed and restarted)\n"
+	"  ioverify -x -r acks -s 60 /dev/vda; ioverify -c -r acks /dev/vda\n";
+
 static void usage(FILE *f)
 {
-	fprintf(f,
-"Usage: ioverify [OPTION]... FILE\n"
-"\n"
-"Writes blocks of FILE (a disk or an existing file) at random, reads them back\n"
-"and checks them. What FILE held before is lost.\n"
-"\n"
-"  -t, --threads N    threads, each with its own slice (default 4)\n"
-"  -n, --ops N        operations per thread (default 1000)\n"
-"  -s, --seconds S    run this long instead\n"
-"  -z, --size BYTES   use only this much of FILE\n"
-"  -m, --max BLOCKS   largest request in blocks of 4096 bytes (default 8)\n"
-"  -f, --flush N      fdatasync after every N writes\n"
-"  -b, --buffered     through the page cache, not O_DIRECT\n"
-"  -e, --errors-ok    an I/O error is no failure: wait a little and go on\n"
-"  -x, --stop         the same, but end a thread at its first error\n"
-"  -r, --record FILE  go on where FILE says that the last run has ended, and\n"
-"                     keep what was acknowledged there; -t, -z and -S must be\n"
-"                     the same\n"
-"  -c, --check        read everything once, write nothing\n"
-"  -S, --seed N       seed of the random numbers; it tells blocks of this run\n"
-"                     from those of another\n"
-"  -q, --quiet        say nothing if all is well\n"
-"\n"
-"Exit status: 0 all is well, 1 wrong data or an I/O error, 2 usage.\n"
-"\n"
-"  ioverify -t 32 -s 10 /dev/vda\n"
-"  ioverify -e -s 60 /dev/vda      (while the peer is killed and restarted)\n"
-"  ioverify -x -r acks -s 60 /dev/vda; ioverify -c -r acks /dev/vda\n");
+	fputs(help, f);
 }
 
 static uint64_t next(uint64_t *s)
