@@ -19,6 +19,7 @@ help:
 	@echo "  make lint      checkpatch, sparse, kernel-doc, shellcheck, layering"
 	@echo "  make modules   build our modules for all kernels (W=1)"
 	@echo "  make device    build the device side and run its own tests"
+	@echo "  make fuzz      the pure layers in user space: their tests, and a short fuzz run"
 	@echo "  make kunit     KUnit: User Mode Linux, s390x, arm64 with KASAN and lockdep"
 	@echo "  make selftest  kselftests in guests: debian, debian-lts, debug"
 	@echo "  make soak      the long variants of the kselftests"
@@ -40,8 +41,8 @@ demo:
 	@$(BENCH)/fetch debian userland toolchain
 	@$(BENCH)/demo
 
-.PHONY: lint modules device kunit selftest soak
-lint modules device kunit selftest soak:
+.PHONY: lint modules device fuzz kunit selftest soak
+lint modules device fuzz kunit selftest soak:
 	@$(BENCH)/check $@
 
 .PHONY: clean
