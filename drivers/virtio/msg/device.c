@@ -305,9 +305,10 @@ static void vmsg_slot_work(struct work_struct *work)
 				vmsg_bus_log(err, bus,
 					     "device %u cannot be added: %d\n",
 					     slot->num, ret);
-			/* Until the peer announces it again. */
+			/* Until the peer announces it again, maybe it just has. */
 			spin_lock_irq(&slot->lock);
-			slot->want = false;
+			if (!slot->verify)
+				slot->want = false;
 			spin_unlock_irq(&slot->lock);
 			break;
 		case VMSG_SLOT_REMOVE:
