@@ -313,6 +313,7 @@ static void vmsg_bus_hotplug(struct virtio_msg_bus *bus)
 {
 	struct vmsg_slot *slot;
 	unsigned int num;
+	bool ready;
 
 	/* Removed before ready: the later event of a pair clears the earlier. */
 	for_each_set_bit(num, bus->hot_removed, VMSG_MAX_DEVS) {
@@ -326,7 +327,12 @@ static void vmsg_bus_hotplug(struct virtio_msg_bus *bus)
 	/* A driver may be waiting for the device in its probe function. */
 	vmsg_devices_fail(bus, false);
 	for_each_set_bit(num, bus->hot_ready, VMSG_MAX_DEVS) {
-		if (!test_and_clear_bit(num, bus->hot_ready))
+		/* Removed once more, and maybe ready: both next time, in that order. */
+		spin_lock_irq(&bus->lock);
+		ready = !test_bit(num, bus->hot_removed) &&
+			test_and_clear_bit(num, bus->hot_ready);
+		spin_unlock_irq(&bus->lock);
+		if (!ready)
 			continue;
 		slot = vmsg_slot_get(bus, num);
 		if (!IS_ERR(slot))
@@ -464,6 +470,7 @@ static void vmsg_bus_alive_work(struct work_struct *work)
 static void vmsg_bus_event_device(struct virtio_msg_bus *bus,
 				  const struct vmsg_pdu *pdu)
 {
+	unsigned long flags;
 	u16 dev, state;
 
 	if (vmsg_get_event_device(bus->engine.wire, pdu, &dev, &state)) {
@@ -475,8 +482,10 @@ static void vmsg_bus_event_device(struct virtio_msg_bus *bus,
 		set_bit(dev, bus->hot_ready);
 		break;
 	case VIRTIO_MSG_DEVICE_REMOVED:
+		spin_lock_irqsave(&bus->lock, flags);
 		clear_bit(dev, bus->hot_ready);
 		set_bit(dev, bus->hot_removed);
+		spin_unlock_irqrestore(&bus->lock, flags);
 		break;
 	default:
 		vmsg_count(bus, VMSG_C_RX_MALFORMED);

@@ -454,14 +454,19 @@ void vmsg_slots_free(struct virtio_msg_bus *bus)
 
 /* Failing: DEAD first, so that no queue is made any more; then the queues. */
 
-static bool vmsg_slot_must_fail(struct vmsg_slot *slot)
+/* The device to be failed, with a reference; never the one that comes after it. */
+static struct vmsg_device *vmsg_slot_failing(struct vmsg_slot *slot, bool all)
 {
-	bool fail;
+	struct vmsg_device *vd = NULL;
 
 	spin_lock_irq(&slot->lock);
-	fail = !slot->want || slot->recycle;
+	if (all || !slot->want || slot->recycle)
+		vd = rcu_dereference_protected(slot->vd,
+					       lockdep_is_held(&slot->lock));
+	if (vd)
+		kref_get(&vd->ref);
 	spin_unlock_irq(&slot->lock);
-	return fail;
+	return vd;
 }
 
 /**
@@ -485,9 +490,7 @@ void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 	LIST_HEAD(failing);
 
 	xa_for_each(&bus->slots, index, slot) {
-		if (!all && !vmsg_slot_must_fail(slot))
-			continue;
-		vd = vmsg_device_get(slot);
+		vd = vmsg_slot_failing(slot, all);
 		if (!vd)
 			continue;
 		if (test_and_set_bit(VMSG_DEV_DEAD, &vd->flags)) {

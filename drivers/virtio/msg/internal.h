@@ -250,7 +250,8 @@ struct vmsg_engine {
  * @priv: the transport's
  * @id: number in the name
  * @engine: transactions
- * @lock: guards @state, @link, @next_link, @link_valid.  Taken with interrupts off.
+ * @lock: guards @state, @link, @next_link, @link_valid, and @hot_removed against
+ *	@hot_ready.  Taken with interrupts off.
  * @state: enum vmsg_bus_state
  * @link: what the running link has settled
  * @next_link: what the next one will be
