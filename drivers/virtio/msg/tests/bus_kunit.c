@@ -5,9 +5,11 @@
  */
 #include <kunit/test.h>
 #include <linux/bitmap.h>
+#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/kobject.h>
+#include <linux/kthread.h>
 #include <linux/prandom.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
@@ -27,6 +29,7 @@
 #define BT_BUFS		64
 #define BT_OUT		16	/* bytes for the device */
 #define BT_IN		64	/* bytes from the device */
+#define BT_FILL		4	/* buffers that a probe function adds */
 #define BT_FEATURE	70	/* one above 63 */
 #define BT_SHORT_MS	10
 
@@ -55,6 +58,7 @@ struct bt_dev {
 	u16 num;
 	struct virtqueue *vq[BT_VQS];
 	int found;
+	struct bt_buf fill[BT_FILL];
 };
 
 /**
@@ -63,14 +67,18 @@ struct bt_dev {
  * @f: the peer
  * @bus: the bus
  * @lock: serialises the driver's use of its queues
- * @dev: the driver's devices, in the order of probing
- * @num_devs: how many there were
+ * @dev: the driver's last devices, in the order of probing
+ * @num_probes: how many there were
+ * @num_devs: likewise, for tests whose probes do not overlap
  * @nvqs: how many queues the driver asks for
  * @names: their names
+ * @fill: the probe function adds buffers
+ * @not_once: those of them that did not come back once
+ * @bad_context: callbacks that ran where NAPI may not be scheduled
  * @wait_in_probe: the probe function adds a buffer and waits for it
  * @probe_waits: it does so now
- * @probed: probe functions that came to their end
- * @removed: remove functions
+ * @probed: how many probe functions came to their end
+ * @removed: how many remove functions
  * @broken: queues that were found broken by them
  * @config_changes: calls of config_changed
  * @callbacks: calls of queue callbacks
@@ -87,13 +95,17 @@ struct bt {
 	struct virtio_msg_bus *bus;
 	spinlock_t lock; /* see above */
 	struct bt_dev *dev[16];
+	atomic_t num_probes;
 	unsigned int num_devs;
 	unsigned int nvqs;
 	const char *names[BT_VQS];
+	bool fill;
+	unsigned int not_once;
+	unsigned int bad_context;
 	bool wait_in_probe;
 	bool probe_waits;
-	unsigned int probed;
-	unsigned int removed;
+	atomic_t probed;
+	atomic_t removed;
 	unsigned int broken;
 	atomic_t config_changes;
 	atomic_t callbacks;
@@ -134,6 +146,8 @@ static void bt_callback(struct virtqueue *vq)
 	struct bt *bt = bt_of(vq->vdev);
 
 	atomic_inc(&bt->callbacks);
+	if (!in_hardirq() && !irqs_disabled() && !softirq_count())
+		bt->bad_context++;
 	if (READ_ONCE(bt->collect))
 		bt_collect(bt, vq);
 }
@@ -151,9 +165,8 @@ static int bt_find_vqs(struct bt_dev *d)
 }
 
 /* One buffer: some bytes for the device, then some from it. */
-static int bt_add(struct bt *bt, struct virtqueue *vq, unsigned int n)
+static int bt_add_buf(struct bt *bt, struct virtqueue *vq, struct bt_buf *b)
 {
-	struct bt_buf *b = &bt->bufs[n];
 	struct scatterlist out, in, *sgs[2] = { &out, &in };
 	unsigned long flags;
 	int ret;
@@ -172,26 +185,36 @@ static int bt_add(struct bt *bt, struct virtqueue *vq, unsigned int n)
 	return ret;
 }
 
+static int bt_add(struct bt *bt, struct virtqueue *vq, unsigned int n)
+{
+	return bt_add_buf(bt, vq, &bt->bufs[n]);
+}
+
 static int bt_probe(struct virtio_device *vdev)
 {
 	struct bt *bt = bt_of(vdev);
+	unsigned int i, n;
 	struct bt_dev *d;
 
-	if (bt->num_devs == ARRAY_SIZE(bt->dev))
-		return -ENOSPC;
 	d = kunit_kzalloc(bt->test, sizeof(*d), GFP_KERNEL);
 	if (!d)
 		return -ENOMEM;
 	d->bt = bt;
 	d->vdev = vdev;
 	d->num = to_vmsg_device(vdev)->num;
-	bt->dev[bt->num_devs++] = d;
+	/* Probes may overlap. */
+	n = atomic_inc_return(&bt->num_probes) - 1;
+	bt->dev[n % ARRAY_SIZE(bt->dev)] = d;
+	bt->num_devs = n + 1;
 	if (bt->nvqs)
 		d->found = bt_find_vqs(d);
 	if (d->found)
 		return d->found;
 	vdev->priv = d;
 	virtio_device_ready(vdev);
+	for (i = 0; bt->fill && i < BT_FILL; i++)
+		if (!bt_add_buf(bt, d->vq[0], &d->fill[i]))
+			virtqueue_kick(d->vq[0]);
 	if (bt->wait_in_probe) {
 		/* As a partition scan does, or a request for an identity. */
 		bt_add(bt, d->vq[0], 0);
@@ -200,7 +223,7 @@ static int bt_probe(struct virtio_device *vdev)
 		fake_until(READ_ONCE(bt->bufs[0].done));
 		WRITE_ONCE(bt->probe_waits, false);
 	}
-	WRITE_ONCE(bt->probed, bt->probed + 1);
+	atomic_inc(&bt->probed);
 	return 0;
 }
 
@@ -224,10 +247,15 @@ static void bt_remove(struct virtio_device *vdev)
 {
 	struct bt *bt = bt_of(vdev);
 	struct bt_dev *d = vdev->priv;
+	unsigned int i;
 
 	bt_shut_down(bt, vdev);
 	d->vdev = NULL;
-	WRITE_ONCE(bt->removed, bt->removed + 1);
+	for (i = 0; i < BT_FILL; i++)
+		if (d->fill[i].out || (d->fill[i].q && d->fill[i].done +
+				       d->fill[i].detached != 1))
+			bt->not_once++;
+	atomic_inc(&bt->removed);
 }
 
 static void bt_config_changed(struct virtio_device *vdev)
@@ -318,9 +346,19 @@ static struct vmsg_device *bt_vd(struct bt *bt, u16 num)
 	return slot ? rcu_access_pointer(slot->vd) : NULL;
 }
 
+static unsigned int bt_probed(struct bt *bt)
+{
+	return atomic_read(&bt->probed);
+}
+
+static unsigned int bt_removed(struct bt *bt)
+{
+	return atomic_read(&bt->removed);
+}
+
 static struct bt_dev *bt_last(struct bt *bt)
 {
-	return bt->num_devs ? bt->dev[bt->num_devs - 1] : NULL;
+	return bt->num_devs ? bt->dev[(bt->num_devs - 1) % ARRAY_SIZE(bt->dev)] : NULL;
 }
 
 static int bt_init(struct kunit *test)
@@ -344,8 +382,11 @@ static void bt_exit(struct kunit *test)
 {
 	struct bt *bt = test->priv;
 
-	if (bt)
-		fake_free(bt->f);
+	if (!bt)
+		return;
+	fake_free(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->bad_context, 0);
+	KUNIT_EXPECT_EQ(test, bt->not_once, 0);
 }
 
 static int bt_suite_init(struct kunit_suite *suite)
@@ -437,7 +478,7 @@ static void test_bring_up(struct kunit *test)
 
 	bt_go(test);
 	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	vd = bt_vd(bt, BT_NUM);
 	KUNIT_ASSERT_NOT_NULL(test, vd);
 	KUNIT_EXPECT_EQ(test, vd->vdev.id.device, BT_ID);
@@ -460,7 +501,7 @@ static void test_bring_up(struct kunit *test)
 				bt->f->link.window.size);
 	}
 	fake_unregister(bt->f);
-	KUNIT_EXPECT_EQ(test, bt->removed, 1);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
 	KUNIT_EXPECT_EQ(test, bt->broken, 0);
 	/* Reset, and acknowledged once more by the virtio core. */
 	KUNIT_EXPECT_EQ(test, d->status, VIRTIO_CONFIG_S_ACKNOWLEDGE);
@@ -483,7 +524,7 @@ static void test_bring_up_absent(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, bt_vd(bt, 1));
 	KUNIT_EXPECT_NULL(test, bt_vd(bt, 65535));
 	KUNIT_EXPECT_NOT_NULL(test, bt_vd(bt, 3));
-	KUNIT_EXPECT_EQ(test, bt->probed, 0);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 0);
 }
 
 /* Links that are of no use. */
@@ -550,7 +591,7 @@ static void test_out_of_turn(struct kunit *test)
 	virtio_msg_peer_up(bt->bus, &bt->f->link);
 	fake_settle(bt->f);
 	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
-	KUNIT_EXPECT_EQ(test, bt->probed, 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 1);
 	/* Up and lost before anybody looked. */
 	virtio_msg_peer_lost(bt->bus, "test");
 	virtio_msg_peer_up(bt->bus, &bt->f->link);
@@ -734,7 +775,7 @@ static void test_scan_too_many(struct kunit *test)
 	KUNIT_EXPECT_LT(test, bt->bus->num_slots, 65536);
 	KUNIT_EXPECT_EQ(test, fake_count(bt->f, false, VIRTIO_MSG_GET_DEVICE_INFO),
 			bt->bus->num_slots);
-	KUNIT_EXPECT_EQ(test, bt->probed, 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 1);
 }
 
 /* Devices that come and go between two scans. */
@@ -745,7 +786,7 @@ static void test_rescan(struct kunit *test)
 
 	fake_add(bt->f, 2, BT_ID);
 	bt_go(test);
-	KUNIT_EXPECT_EQ(test, bt->probed, 2);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
 	d->present = false;
 	fake_add(bt->f, 9, BT_ID);
 	virtio_msg_rescan(bt->bus);
@@ -753,8 +794,8 @@ static void test_rescan(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, bt_vd(bt, 1));
 	KUNIT_EXPECT_NOT_NULL(test, bt_vd(bt, 2));
 	KUNIT_EXPECT_NOT_NULL(test, bt_vd(bt, 9));
-	KUNIT_EXPECT_EQ(test, bt->removed, 1);
-	KUNIT_EXPECT_EQ(test, bt->probed, 3);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 3);
 }
 
 /* The number is the same, the device is not. */
@@ -767,16 +808,16 @@ static void test_other_device(struct kunit *test)
 	bt_go(test);
 	virtio_msg_rescan(bt->bus);
 	fake_settle(bt->f);
-	KUNIT_EXPECT_EQ(test, bt->probed, 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 1);
 	d->uuid[15] = 77;
 	virtio_msg_rescan(bt->bus);
 	fake_settle(bt->f);
-	KUNIT_EXPECT_EQ(test, bt->probed, 1 + uuid);
-	KUNIT_EXPECT_EQ(test, bt->removed, uuid);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 1 + uuid);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), uuid);
 	d->id = BT_ID + 1;
 	virtio_msg_rescan(bt->bus);
 	fake_settle(bt->f);
-	KUNIT_EXPECT_EQ(test, bt->removed, 1 + uuid);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1 + uuid);
 	KUNIT_EXPECT_NOT_NULL(test, bt_vd(bt, 1));
 	KUNIT_EXPECT_EQ(test, bt_vd(bt, 1)->vdev.id.device, BT_ID + 1);
 }
@@ -804,7 +845,7 @@ static void test_probes_overlap(struct kunit *test)
 	for (i = FAKE_DEVS; i--;)
 		fake_reply(bt->f, fake_take(bt->f, i));
 	fake_settle(bt->f);
-	KUNIT_EXPECT_EQ(test, bt->probed, FAKE_DEVS);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), FAKE_DEVS);
 }
 
 /* Hotplug */
@@ -821,11 +862,11 @@ static void test_hotplug(struct kunit *test)
 		d->present = true;
 		fake_event_device(bt->f, 65535, VIRTIO_MSG_DEVICE_READY);
 		fake_settle(bt->f);
-		KUNIT_EXPECT_EQ(test, bt->probed, i);
+		KUNIT_EXPECT_EQ(test, bt_probed(bt), i);
 		d->present = false;
 		fake_event_device(bt->f, 65535, VIRTIO_MSG_DEVICE_REMOVED);
 		fake_settle(bt->f);
-		KUNIT_EXPECT_EQ(test, bt->removed, i);
+		KUNIT_EXPECT_EQ(test, bt_removed(bt), i);
 		KUNIT_EXPECT_NULL(test, bt_vd(bt, 65535));
 	}
 }
@@ -841,13 +882,13 @@ static void test_hotplug_pairs(struct kunit *test)
 	for (i = 0; i < 10; i++)
 		fake_event_device(bt->f, 1, VIRTIO_MSG_DEVICE_READY);
 	fake_settle(bt->f);
-	KUNIT_EXPECT_EQ(test, bt->probed, 1);
-	KUNIT_EXPECT_EQ(test, bt->removed, 0);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 0);
 	fake_event_device(bt->f, 1, VIRTIO_MSG_DEVICE_REMOVED);
 	fake_event_device(bt->f, 1, VIRTIO_MSG_DEVICE_READY);
 	fake_settle(bt->f);
-	KUNIT_EXPECT_EQ(test, bt->probed, 2);
-	KUNIT_EXPECT_EQ(test, bt->removed, 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
 	KUNIT_EXPECT_NOT_NULL(test, bt_vd(bt, 1));
 	fake_event_device(bt->f, 1, VIRTIO_MSG_DEVICE_READY);
 	fake_event_device(bt->f, 1, VIRTIO_MSG_DEVICE_REMOVED);
@@ -872,7 +913,7 @@ static void test_hotplug_nonsense(struct kunit *test)
 	fake_settle(bt->f);
 	KUNIT_EXPECT_EQ(test, fake_count(bt->f, false, VIRTIO_MSG_GET_DEVICE_INFO), 1);
 	KUNIT_EXPECT_NOT_NULL(test, bt_vd(bt, 1));
-	KUNIT_EXPECT_EQ(test, bt->removed, 0);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 0);
 }
 
 static void test_hotplug_storm(struct kunit *test)
@@ -920,7 +961,7 @@ static void test_remove_in_probe(struct kunit *test)
 	fake_settle(bt->f);
 	KUNIT_EXPECT_EQ(test, bt->bufs[0].done, 1);
 	KUNIT_EXPECT_EQ(test, bt->bufs[0].len, 0);
-	KUNIT_EXPECT_EQ(test, bt->removed, 1);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
 	KUNIT_EXPECT_NULL(test, bt_vd(bt, BT_NUM));
 }
 
@@ -934,9 +975,9 @@ static void test_lost_in_probe(struct kunit *test)
 	fake_settle(bt->f);
 	KUNIT_EXPECT_EQ(test, bt->bufs[0].done, 1);
 	KUNIT_EXPECT_EQ(test, bt->bufs[0].len, 0);
-	KUNIT_EXPECT_EQ(test, bt->removed, 1);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
 	/* It is back. */
-	KUNIT_EXPECT_EQ(test, bt->probed, 2);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
 	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
 }
 
@@ -999,7 +1040,7 @@ static void test_lost_at_step(struct kunit *test)
 	virtio_msg_peer_lost(bt->bus, "test");
 	/* The answers are too late. */
 	fake_reply_all(bt->f);
-	KUNIT_EXPECT_TRUE(test, fake_until(READ_ONCE(bt->probed) == 1));
+	KUNIT_EXPECT_TRUE(test, fake_until(bt_probed(bt) == 1));
 	fake_settle(bt->f);
 	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
 	KUNIT_EXPECT_EQ(test, bt->f->lost, 1);
@@ -1040,7 +1081,7 @@ static void test_timeout_at_step(struct kunit *test)
 	fake_event_device(bt->f, BT_NUM, VIRTIO_MSG_DEVICE_REMOVED);
 	fake_event_device(bt->f, BT_NUM, VIRTIO_MSG_DEVICE_READY);
 	fake_settle(bt->f);
-	KUNIT_EXPECT_GE(test, bt->probed, 1);
+	KUNIT_EXPECT_GE(test, bt_probed(bt), 1);
 }
 
 static void test_unregister_at_step(struct kunit *test)
@@ -1052,7 +1093,7 @@ static void test_unregister_at_step(struct kunit *test)
 	fake_unregister(bt->f);
 	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_STOPPED);
 	KUNIT_EXPECT_EQ(test, bt->bus->num_slots, 0);
-	KUNIT_EXPECT_EQ(test, bt->removed, bt->probed);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), bt_probed(bt));
 }
 
 /* Loss and return. */
@@ -1068,13 +1109,13 @@ static void test_come_back(struct kunit *test)
 	bt_go(test);
 	for (i = 1; i <= 5; i++) {
 		epoch = bt->bus->engine.epoch;
-		KUNIT_EXPECT_EQ(test, bt->probed, 2 * i);
+		KUNIT_EXPECT_EQ(test, bt_probed(bt), 2 * i);
 		virtio_msg_peer_lost(bt->bus, "test");
 		virtio_msg_peer_lost(bt->bus, "twice");
 		fake_settle(bt->f);
 		KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
 		KUNIT_EXPECT_EQ(test, bt->bus->engine.epoch, epoch + 1);
-		KUNIT_EXPECT_EQ(test, bt->removed, 2 * i);
+		KUNIT_EXPECT_EQ(test, bt_removed(bt), 2 * i);
 		KUNIT_EXPECT_EQ(test, bt->f->lost, i);
 	}
 	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_PEER_LOST), 5);
@@ -1098,7 +1139,7 @@ static void test_other_window(struct kunit *test)
 	memset(old, 0xee, SZ_1M);
 	virtio_msg_peer_up(bt->bus, &bt->f->link);
 	fake_settle(bt->f);
-	KUNIT_EXPECT_EQ(test, bt->probed, 2);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
 	KUNIT_EXPECT_FALSE(test, memchr_inv(old, 0xee, SZ_1M));
 	vfree(old);
 }
@@ -1120,12 +1161,12 @@ static void test_register_fails(struct kunit *test)
 	fake_event_device(bt->f, 1, VIRTIO_MSG_DEVICE_READY);
 	fake_settle(bt->f);
 	KUNIT_EXPECT_NULL(test, bt_vd(bt, 1));
-	KUNIT_EXPECT_EQ(test, bt->probed, 0);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 0);
 	for (i = 0; i < ARRAY_SIZE(taken); i++)
 		kobject_put(taken[i]);
 	fake_event_device(bt->f, 1, VIRTIO_MSG_DEVICE_READY);
 	fake_settle(bt->f);
-	KUNIT_EXPECT_EQ(test, bt->probed, 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 1);
 }
 
 /* Keep-alive */
@@ -1150,7 +1191,7 @@ static void test_keepalive(struct kunit *test)
 	bt->f->script = bt_no_pong;
 	KUNIT_EXPECT_TRUE(test, fake_until(READ_ONCE(bt->bus->state) != VMSG_BUS_RUNNING));
 	fake_settle(bt->f);
-	KUNIT_EXPECT_EQ(test, bt->removed, 1);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
 }
 
 /* Features */
@@ -1187,7 +1228,7 @@ static void bt_feature_count(struct kunit *test, unsigned int wire, u16 max)
 	bt_go(test);
 	vd = bt_vd(bt, BT_NUM);
 	KUNIT_ASSERT_NOT_NULL(test, vd);
-	KUNIT_EXPECT_EQ(test, bt->probed, c->works);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), c->works);
 	for (i = 0; i < 4; i++) {
 		u32 expect = c->bits > 32 * i ? d->features[i] : 0;
 
@@ -1244,7 +1285,7 @@ static void test_no_access_platform_no_window(struct kunit *test)
 
 	fake_add(bt->f, BT_NUM, BT_ID);
 	bt_go(test);
-	KUNIT_EXPECT_EQ(test, bt->probed, 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 1);
 }
 
 static void bt_no_features_ok(struct fake *f, const struct fake_msg *rq,
@@ -1276,7 +1317,7 @@ static void test_transport_features(struct kunit *test)
 			  BIT(VIRTIO_F_NOTIFICATION_DATA - 32) |
 			  BIT(VIRTIO_F_SR_IOV - 32) | BIT(VIRTIO_F_ADMIN_VQ - 32);
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	KUNIT_EXPECT_EQ(test, d->driver_features[0], d->features[0]);
 	KUNIT_EXPECT_EQ(test, d->driver_features[1],
 			BIT(VIRTIO_F_VERSION_1 - 32) | BIT(VIRTIO_F_ACCESS_PLATFORM - 32) |
@@ -1292,7 +1333,7 @@ static void test_no_notification_data(struct kunit *test)
 	d->features[1] |= BIT(VIRTIO_F_NOTIFICATION_DATA - 32);
 	bt->f->link.kick_words = true;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	KUNIT_EXPECT_FALSE(test, d->driver_features[1] & BIT(VIRTIO_F_NOTIFICATION_DATA - 32));
 }
 
@@ -1316,7 +1357,7 @@ static void test_config_read(struct kunit *test)
 	d->generation = 0x80000000;
 	bt->f->link.max_msg_size = 64;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	fake_forget(bt->f);
 	bt_read(bt, 0, buf, 200);
 	KUNIT_EXPECT_MEMEQ(test, buf, d->config, 200);
@@ -1347,7 +1388,7 @@ static void test_config_out_of_range(struct kunit *test)
 
 	d->config_size = 32;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		memset(buf, 0x5a, sizeof(buf));
 		bt_read(bt, cases[i].offset, buf, cases[i].len);
@@ -1365,7 +1406,7 @@ static void test_config_none(struct kunit *test)
 
 	d->config_size = 0;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	bt_read(bt, 0, buf, 4);
 	KUNIT_EXPECT_FALSE(test, memchr_inv(buf, 0, 4));
 }
@@ -1397,7 +1438,7 @@ static void bt_torn(struct kunit *test, u32 generation, unsigned int torn)
 	memset(d->config, d->generation, FAKE_CONFIG);
 	bt->f->link.max_msg_size = 64;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	bt->f->script = bt_tear;
 	bt->torn = torn;
 	bt_read(bt, 0, buf, 100);
@@ -1431,7 +1472,7 @@ static void test_config_torn_for_ever(struct kunit *test)
 	/* The device is reported as broken, and comes again. */
 	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_BROKEN), 1);
 	fake_settle(bt->f);
-	KUNIT_EXPECT_EQ(test, bt->probed, 2);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
 }
 
 static void test_config_write(struct kunit *test)
@@ -1445,7 +1486,7 @@ static void test_config_write(struct kunit *test)
 	d->config_size = 200;
 	bt->f->link.max_msg_size = 64;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	vdev = bt_last(bt)->vdev;
 	for (i = 0; i < sizeof(buf); i++)
 		buf[i] = 200 - i;
@@ -1468,7 +1509,7 @@ static void test_config_write_rejected(struct kunit *test)
 
 	d->generation = 0xffffffff;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	vdev = bt_last(bt)->vdev;
 	bt_read(bt, 0, buf + 3, 1);
 	d->generation++;
@@ -1503,7 +1544,7 @@ static void test_config_write_always_rejected(struct kunit *test)
 	bt = test->priv;
 	bt->f->mangle = bt_reject;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	vdev = bt_last(bt)->vdev;
 	vdev->config->set(vdev, 4, &word, 4);
 	KUNIT_EXPECT_LE(test, fake_count(bt->f, false, VIRTIO_MSG_SET_CONFIG), 10);
@@ -1517,7 +1558,7 @@ static void test_config_event(struct kunit *test)
 	u8 byte;
 
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	bt_read(bt, 0, &byte, 1);
 	d->config[0] = 0x99;
 	d->generation++;
@@ -1542,7 +1583,7 @@ static void test_config_storm(struct kunit *test)
 	u8 byte;
 
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	for (i = 0; i < 2000; i++) {
 		d->config[0] = i;
 		d->generation++;
@@ -1568,12 +1609,12 @@ static void test_needs_reset(struct kunit *test)
 	bt_one(test, bt_wire(test), 1);
 	bt = test->priv;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	fake_event_config(bt->f, BT_NUM, VIRTIO_CONFIG_S_NEEDS_RESET);
 	fake_settle(bt->f);
 	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_BROKEN), 1);
-	KUNIT_EXPECT_EQ(test, bt->removed, 1);
-	KUNIT_EXPECT_EQ(test, bt->probed, 2);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
 }
 
 static void test_config_too_large(struct kunit *test)
@@ -1584,7 +1625,7 @@ static void test_config_too_large(struct kunit *test)
 
 	d->config_size = 0xffffffff;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	/* The fake has less than it says: its answer is short of what was asked. */
 	d->config_size = FAKE_CONFIG;
 	bt_read(bt, 0, &word, 4);
@@ -1605,7 +1646,7 @@ static void test_shm(struct kunit *test)
 	bt->f->link.shm_phys = 0x40000000;
 	bt->f->link.shm_size = SZ_1M;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	vdev = bt_last(bt)->vdev;
 	KUNIT_EXPECT_EQ(test, virtio_get_shm_region(vdev, &region, 1), wide);
 	if (wide) {
@@ -1625,7 +1666,7 @@ static void test_reset_slow(struct kunit *test)
 	struct virtio_device *vdev;
 
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	vdev = bt_last(bt)->vdev;
 	d->slow_reset = 4;
 	fake_forget(bt->f);
@@ -1684,7 +1725,7 @@ static void test_suspend(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
 	KUNIT_EXPECT_EQ(test, bt->restores, IS_ENABLED(CONFIG_PM_SLEEP));
 	KUNIT_EXPECT_NOT_NULL(test, bt_vd(bt, 9));
-	KUNIT_EXPECT_EQ(test, bt->removed, 0);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 0);
 }
 
 static void test_lost_in_suspend(struct kunit *test)
@@ -1701,8 +1742,8 @@ static void test_lost_in_suspend(struct kunit *test)
 	virtio_msg_bus_resume(bt->bus);
 	fake_settle(bt->f);
 	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
-	KUNIT_EXPECT_EQ(test, bt->removed, 1);
-	KUNIT_EXPECT_EQ(test, bt->probed, 2);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
 }
 
 /* Queues */
@@ -1716,7 +1757,7 @@ static void test_vq_none(struct kunit *test)
 	bt_go(test);
 	KUNIT_EXPECT_EQ(test, bt->num_devs, 1);
 	KUNIT_EXPECT_EQ(test, bt_last(bt)->found, -ENOENT);
-	KUNIT_EXPECT_EQ(test, bt->probed, 0);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 0);
 }
 
 static void test_vq_too_many(struct kunit *test)
@@ -1741,7 +1782,7 @@ static void test_vq_odd_size(struct kunit *test)
 	d->vq[1].max_size = 1;
 	d->vq[2].max_size = 0xffffffff;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	KUNIT_EXPECT_EQ(test, d->vq[0].size, 8);
 	KUNIT_EXPECT_EQ(test, d->vq[1].size, 1);
 	KUNIT_EXPECT_GT(test, d->vq[2].size, 0);
@@ -1758,7 +1799,7 @@ static void test_vq_names(struct kunit *test)
 	bt->names[1] = NULL;
 	bt->names[2] = NULL;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	b = bt_last(bt);
 	KUNIT_EXPECT_NULL(test, b->vq[1]);
 	KUNIT_EXPECT_NULL(test, b->vq[2]);
@@ -1780,7 +1821,7 @@ static void test_vq_admin(struct kunit *test)
 	d->admin_start = 1;
 	d->admin_count = 2;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	q = bt_last(bt)->vq[1]->priv;
 	KUNIT_EXPECT_EQ(test, q->index, 3);
 	KUNIT_EXPECT_TRUE(test, d->vq[0].enabled);
@@ -1791,7 +1832,7 @@ static void test_vq_admin(struct kunit *test)
 	/* A used event for a queue that nobody drives. */
 	virtio_msg_rx_used(bt->bus, BT_NUM, 1, false);
 	virtio_msg_rx_used(bt->bus, BT_NUM, 0, true);
-	KUNIT_EXPECT_EQ(test, bt->probed, 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 1);
 }
 
 /* The numbers of a liar do not overflow anything. */
@@ -2001,7 +2042,7 @@ static struct virtqueue *bt_with_ring(struct kunit *test)
 		d->features[0] |= BIT(VIRTIO_RING_F_INDIRECT_DESC);
 	d->features[1] |= BIT(VIRTIO_F_RING_RESET - 32);
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	return bt_last(bt)->vq[0];
 }
 
@@ -2063,7 +2104,7 @@ static void test_used_stale(struct kunit *test)
 	bt = test->priv;
 	bt->f->script = bt_used_early;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_RX_STALE_EVENT), 2);
 	KUNIT_EXPECT_EQ(test, atomic_read(&bt->callbacks), 0);
 	/* No such device, no such queue. */
@@ -2123,7 +2164,7 @@ static void test_kick_full(struct kunit *test)
 	bt_one(test, bt_wire(test), 2);
 	bt = test->priv;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	vq = bt_last(bt)->vq[0];
 	other = bt_last(bt)->vq[1];
 	bt->f->room = 0;
@@ -2153,6 +2194,82 @@ static void test_kick_full(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_KICK_MSG), 2);
 }
 
+/* Two CPUs, two queues, and a transport that is full most of the time. */
+
+struct bt_kicker {
+	struct kunit *test;
+	struct completion done;
+	unsigned int queue;
+	bool failed;
+};
+
+static int bt_kick_thread(void *data)
+{
+	struct bt_kicker *k = data;
+	struct bt *bt = k->test->priv;
+	struct virtqueue *vq = bt_last(bt)->vq[k->queue];
+	unsigned int i;
+
+	for (i = 0; i < 500; i++) {
+		if (!virtqueue_notify(vq))
+			k->failed = true;
+		virtio_msg_tx_space(bt->bus);
+		if (i % 16 == 0)
+			usleep_range(10, 50);
+	}
+	complete(&k->done);
+	return 0;
+}
+
+static int bt_mostly_full(struct fake *f)
+{
+	struct bt *bt = f->priv;
+
+	return ++bt->calls % 4 ? -EAGAIN : 0;
+}
+
+static void test_kick_race(struct kunit *test)
+{
+	struct bt_kicker kicker[2];
+	unsigned int i, n[2] = {};
+	struct fake_msg *m;
+	struct bt *bt;
+
+	bt_one(test, bt_wire(test), 2);
+	bt = test->priv;
+	bt_go(test);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
+	bt->f->before_send = bt_mostly_full;
+	for (i = 0; i < 2; i++) {
+		kicker[i].test = test;
+		kicker[i].queue = i;
+		kicker[i].failed = false;
+		init_completion(&kicker[i].done);
+		if (IS_ERR(kthread_run(bt_kick_thread, &kicker[i], "vmsg-kick%u", i)))
+			complete(&kicker[i].done);
+	}
+	for (i = 0; i < 2; i++)
+		wait_for_completion(&kicker[i].done);
+	bt->f->before_send = NULL;
+	virtio_msg_tx_space(bt->bus);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_FALSE(test, kicker[0].failed);
+	KUNIT_EXPECT_FALSE(test, kicker[1].failed);
+	/* Each is well-formed, none is left, and none counted for nothing. */
+	KUNIT_EXPECT_TRUE(test, list_empty(&bt->bus->engine.kicks));
+	list_for_each_entry(m, &bt->f->sent, node) {
+		if (m->type || m->msg_id != VIRTIO_MSG_EVENT_AVAIL)
+			continue;
+		KUNIT_ASSERT_EQ(test, m->dev_num, BT_NUM);
+		KUNIT_ASSERT_LT(test, get_unaligned_le32(m->payload), 2);
+		KUNIT_ASSERT_EQ(test, get_unaligned_le32(m->payload + 4), 0);
+		n[get_unaligned_le32(m->payload)]++;
+	}
+	KUNIT_EXPECT_GT(test, n[0], 0);
+	KUNIT_EXPECT_GT(test, n[1], 0);
+	KUNIT_EXPECT_EQ(test, n[0] + n[1] + bt_counter(test, VMSG_C_KICK_COALESCED), 1000);
+}
+
 /* A transport that sleeps, and a kick with interrupts off. */
 static void test_kick_atomic(struct kunit *test)
 {
@@ -2165,7 +2282,7 @@ static void test_kick_atomic(struct kunit *test)
 	bt = test->priv;
 	bt->f->desc.flags = 0;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	vq = bt_last(bt)->vq[0];
 	bt_add(bt, vq, 0);
 	spin_lock_irqsave(&lock, flags);
@@ -2184,7 +2301,7 @@ static void test_kick_op(struct kunit *test)
 	bt = test->priv;
 	fake_kick_words(bt->f, 0);
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	vq = bt_last(bt)->vq[0];
 	bt_add(bt, vq, 0);
 	KUNIT_EXPECT_TRUE(test, virtqueue_kick(vq));
@@ -2220,7 +2337,7 @@ static void test_kick_plain(struct kunit *test)
 	bt_one(test, bt_wire(test), 2);
 	bt = test->priv;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	bt_add(bt, bt_last(bt)->vq[1], 0);
 	virtqueue_kick(bt_last(bt)->vq[1]);
 	bt_last_kick(test, 1, 0);
@@ -2239,7 +2356,7 @@ static void bt_notification_data(struct kunit *test, bool packed)
 	if (packed)
 		d->features[1] |= BIT(VIRTIO_F_RING_PACKED - 32);
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	vq = bt_last(bt)->vq[1];
 	bt_side_init(test, &s, 1);
 	/* 16 entries, two a buffer: several rounds of the ring. */
@@ -2281,7 +2398,7 @@ static void test_notification_data_wide(struct kunit *test)
 	d->features[1] |= BIT(VIRTIO_F_NOTIFICATION_DATA - 32);
 	bt->f->record = false;
 	bt_go(test);
-	KUNIT_ASSERT_EQ(test, bt->probed, 1);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	vq = bt_last(bt)->vq[0];
 	bt_side_init(test, &s, 0);
 	for (i = 1; i <= 65540; i++) {
@@ -2404,8 +2521,8 @@ static void test_drain(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_DRAINED), 5);
 	/* Broken afterwards, both, and gone; and the next is there. */
 	KUNIT_EXPECT_EQ(test, bt->broken, 2);
-	KUNIT_EXPECT_EQ(test, bt->removed, 1);
-	KUNIT_EXPECT_EQ(test, bt->probed, 2);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
 }
 
 /* The driver collects late, and kicks and adds meanwhile as drivers do. */
@@ -2429,7 +2546,7 @@ static void test_drain_kick(struct kunit *test)
 	fake_settle(bt->f);
 	for (i = 0; i < 4; i++)
 		bt_came_back(test, i, 0);
-	KUNIT_EXPECT_EQ(test, bt->removed, 1);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
 }
 
 /* A driver that never collects does not hold the bus up. */
@@ -2444,8 +2561,8 @@ static void test_drain_not_collected(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, bt_add(bt, vq, i), 0);
 	virtio_msg_peer_lost(bt->bus, "test");
 	fake_settle(bt->f);
-	KUNIT_EXPECT_EQ(test, bt->removed, 1);
-	KUNIT_EXPECT_EQ(test, bt->probed, 2);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
 	for (i = 0; i < 4; i++) {
 		KUNIT_EXPECT_EQ(test, bt->bufs[i].done, 0);
 		KUNIT_EXPECT_EQ(test, bt->bufs[i].detached, 1);
@@ -2499,7 +2616,7 @@ static void test_drain_random(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, ((struct vmsg_vq *)vq->priv)->track.lost);
 		virtio_msg_peer_lost(bt->bus, "test");
 		fake_settle(bt->f);
-		KUNIT_ASSERT_EQ(test, bt->probed, round + 2);
+		KUNIT_ASSERT_EQ(test, bt_probed(bt), round + 2);
 		for (i = 0; i < BT_BUFS; i++) {
 			KUNIT_EXPECT_EQ(test, bt->bufs[i].done, adds[i]);
 			KUNIT_EXPECT_EQ(test, bt->bufs[i].detached, 0);
@@ -2585,8 +2702,8 @@ static void test_drain_scribbled(struct kunit *test)
 		virtqueue_kick(vq);
 		virtio_msg_peer_lost(bt->bus, "test");
 		fake_settle(bt->f);
-		KUNIT_EXPECT_EQ(test, bt->removed, what + 1);
-		KUNIT_ASSERT_EQ(test, bt->probed, what + 2);
+		KUNIT_EXPECT_EQ(test, bt_removed(bt), what + 1);
+		KUNIT_ASSERT_EQ(test, bt_probed(bt), what + 2);
 		for (i = 0; i < 7; i++)
 			/* One way or the other they are all back, once. */
 			KUNIT_EXPECT_FALSE_MSG(test, bt->bufs[i].out,
@@ -2618,7 +2735,133 @@ static void test_drain_late_used(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, memchr(bt->bufs[0].data, 0x44, sizeof(bt->bufs[0].data)));
 	virtio_msg_peer_up(bt->bus, &bt->f->link);
 	fake_settle(bt->f);
-	KUNIT_EXPECT_EQ(test, bt->probed, 2);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
+}
+
+/* One device goes under I/O, the other is not touched. */
+static void test_remove_busy(struct kunit *test)
+{
+	struct virtqueue *vq = bt_with_ring(test);
+	struct bt *bt = test->priv;
+	struct fake_dev *d;
+	unsigned int i;
+
+	bt->fill = true;
+	d = fake_add(bt->f, BT_NUM + 1, BT_ID);
+	d->features[0] = bt->f->devs[0].features[0];
+	d->features[1] = bt->f->devs[0].features[1];
+	fake_event_device(bt->f, BT_NUM + 1, VIRTIO_MSG_DEVICE_READY);
+	fake_settle(bt->f);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 2);
+	for (i = 0; i < 4; i++)
+		KUNIT_ASSERT_EQ(test, bt_add(bt, vq, i), 0);
+	virtqueue_kick(vq);
+	bt->f->devs[0].present = false;
+	fake_event_device(bt->f, BT_NUM, VIRTIO_MSG_DEVICE_REMOVED);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	/* Drained, or taken out by the driver's remove function: who is first. */
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, bt->bufs[i].done + bt->bufs[i].detached, 1);
+	for (i = 0; i < BT_FILL; i++)
+		KUNIT_EXPECT_TRUE(test, bt->dev[1]->fill[i].out);
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+}
+
+/* All at once, from several contexts, and in the end all is as it should be. */
+
+struct bt_troll {
+	struct kunit *test;
+	struct completion done;
+	unsigned int kind;
+};
+
+#define BT_TROLL_DEVS	4
+
+static int bt_troll_thread(void *data)
+{
+	struct bt_troll *t = data;
+	struct bt *bt = t->test->priv;
+	struct rnd_state rnd;
+	unsigned int i, num;
+
+	prandom_seed_state(&rnd, 31 + t->kind);
+	for (i = 0; i < 400; i++) {
+		u32 r = prandom_u32_state(&rnd);
+
+		num = r % BT_TROLL_DEVS;
+		r /= BT_TROLL_DEVS;
+		switch (t->kind) {
+		case 0:
+			fake_event_device(bt->f, num, r & 1 ? VIRTIO_MSG_DEVICE_READY :
+					  VIRTIO_MSG_DEVICE_REMOVED);
+			break;
+		case 1:
+			if (r % 2)
+				fake_event_config(bt->f, num, r % 16 == 1 ?
+						  VIRTIO_CONFIG_S_NEEDS_RESET : 0);
+			else
+				virtio_msg_rx_used(bt->bus, num, 0, r & 2);
+			break;
+		default:
+			if (r % 32 == 0)
+				virtio_msg_peer_lost(bt->bus, "test");
+			else if (r % 4 == 0)
+				virtio_msg_rescan(bt->bus);
+			else
+				virtio_msg_tx_space(bt->bus);
+		}
+		usleep_range(20, 200);
+	}
+	complete(&t->done);
+	return 0;
+}
+
+static int bt_sometimes_full(struct fake *f)
+{
+	struct bt *bt = f->priv;
+
+	return ++bt->calls % 5 ? 0 : -EAGAIN;
+}
+
+static void test_trolls(struct kunit *test)
+{
+	struct bt *bt = bt_new(test, VIRTIO_MSG_WIRE_XID32);
+	struct bt_troll troll[3];
+	unsigned int i;
+
+	fake_window(bt->f, SZ_2M);
+	bt->nvqs = 2;
+	bt->fill = true;
+	bt->f->record = false;
+	for (i = 0; i < BT_TROLL_DEVS; i++)
+		fake_add(bt->f, i, BT_ID);
+	bt_go(test);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), BT_TROLL_DEVS);
+	bt->f->reply = FAKE_WORK;
+	bt->f->before_send = bt_sometimes_full;
+	for (i = 0; i < ARRAY_SIZE(troll); i++) {
+		troll[i].test = test;
+		troll[i].kind = i;
+		init_completion(&troll[i].done);
+		if (IS_ERR(kthread_run(bt_troll_thread, &troll[i], "vmsg-troll%u", i)))
+			complete(&troll[i].done);
+	}
+	/* Room does not announce itself. */
+	for (i = 0; i < ARRAY_SIZE(troll); i++)
+		while (!wait_for_completion_timeout(&troll[i].done, 1))
+			virtio_msg_tx_space(bt->bus);
+	bt->f->before_send = NULL;
+	virtio_msg_tx_space(bt->bus);
+	KUNIT_EXPECT_TRUE(test, fake_until(READ_ONCE(bt->bus->state) == VMSG_BUS_RUNNING));
+	/* What broke too often is given up, until the peer comes anew. */
+	fake_settle(bt->f);
+	virtio_msg_rescan(bt->bus);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_TIMEOUT), 0);
+	fake_unregister(bt->f);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), bt_probed(bt));
+	KUNIT_EXPECT_GE(test, bt_probed(bt), BT_TROLL_DEVS);
 }
 
 /* The bus goes while the device holds buffers: the driver resets as usual. */
@@ -2632,7 +2875,7 @@ static void test_unregister_busy(struct kunit *test)
 		bt_add(bt, vq, i);
 	virtqueue_kick(vq);
 	fake_unregister(bt->f);
-	KUNIT_EXPECT_EQ(test, bt->removed, 1);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
 	for (i = 0; i < 4; i++) {
 		KUNIT_EXPECT_EQ(test, bt->bufs[i].done, 0);
 		KUNIT_EXPECT_EQ(test, bt->bufs[i].detached, 1);
@@ -2650,7 +2893,7 @@ static void test_unregister_lost(struct kunit *test)
 	bt->f->come_back = false;
 	virtio_msg_peer_lost(bt->bus, "test");
 	fake_unregister(bt->f);
-	KUNIT_EXPECT_EQ(test, bt->removed, 1);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
 	for (i = 0; i < 4; i++)
 		bt_came_back(test, i, 0);
 }
@@ -2724,6 +2967,7 @@ static struct kunit_case bt_cases[] = {
 	KUNIT_CASE_PARAM(test_used_stale, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_used_context, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_kick_full, bt_wire_gen_params),
+	KUNIT_CASE_PARAM(test_kick_race, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_kick_atomic, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_kick_op, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_kick_plain, bt_wire_gen_params),
@@ -2737,6 +2981,8 @@ static struct kunit_case bt_cases[] = {
 	KUNIT_CASE_PARAM(test_drain_random, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_drain_scribbled, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_drain_late_used, bt_ring_gen_params),
+	KUNIT_CASE_PARAM(test_remove_busy, bt_ring_gen_params),
+	KUNIT_CASE(test_trolls),
 	KUNIT_CASE_PARAM(test_unregister_busy, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_unregister_lost, bt_ring_gen_params),
 	{}

@@ -816,9 +816,13 @@ static void test_wrong_answers(struct kunit *test)
 			break;
 		}
 		fake_deliver(xt->f, m);
-		KUNIT_EXPECT_EQ(test, xt_counter(test, VMSG_C_RX_MISMATCH), i + 1);
+		/* A bus message for a device is none at all in xid32. */
+		KUNIT_EXPECT_EQ(test, xt_counter(test, VMSG_C_RX_MISMATCH) +
+				xt_counter(test, VMSG_C_RX_MALFORMED), i + 1);
 		KUNIT_EXPECT_FALSE(test, xt_ended(test, 0));
 	}
+	KUNIT_EXPECT_EQ(test, xt_counter(test, VMSG_C_RX_MALFORMED),
+			xt_wire(test) == VIRTIO_MSG_WIRE_XID32);
 	fake_reply(xt->f, rq);
 	xt_all_once(test, 1);
 	KUNIT_EXPECT_EQ(test, xt->one[0].status, 0);
@@ -1108,9 +1112,11 @@ static void test_unexpected(struct kunit *test)
 	xt_ping(test, 0);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		u64 before = xt_counter(test, cases[i].counter);
+		bool event = cases[i].msg_id & 0x40;
 
-		fake_deliver(xt->f, fake_msg(xt->f, cases[i].type,
-					     cases[i].msg_id, 0, 0, 0));
+		/* Requests have an ID, events have none. */
+		fake_deliver(xt->f, fake_msg(xt->f, cases[i].type, cases[i].msg_id,
+					     0, event ? 0 : 7, 0));
 		KUNIT_EXPECT_EQ_MSG(test, xt_counter(test, cases[i].counter),
 				    before + 1, "case %u", i);
 	}
@@ -1119,6 +1125,37 @@ static void test_unexpected(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, xt_ended(test, 0));
 	fake_reply_all(xt->f);
 	xt_all_once(test, 1);
+}
+
+/* xid32 is strict where the older revisions cannot be. */
+static void test_misaddressed(struct kunit *test)
+{
+	struct xt *xt = xt_start(test, VIRTIO_MSG_WIRE_XID32, NULL);
+	static const struct {
+		u8 type;
+		u8 msg_id;
+		u16 dev_num;
+		u32 xid;
+	} cases[] = {
+		/* Events with an ID. */
+		{ 0, VIRTIO_MSG_EVENT_USED, 0, 1 },
+		{ 0, VIRTIO_MSG_EVENT_CONFIG, 0, 0x80000000 },
+		{ VIRTIO_MSG_TYPE_BUS, VIRTIO_MSG_BUS_EVENT_DEVICE, 0, 5 },
+		/* A request without one. */
+		{ VIRTIO_MSG_TYPE_BUS, VIRTIO_MSG_BUS_PING, 0, 0 },
+		/* Bus messages for a device. */
+		{ VIRTIO_MSG_TYPE_BUS, VIRTIO_MSG_BUS_PING, 1, 5 },
+		{ VIRTIO_MSG_TYPE_BUS, VIRTIO_MSG_BUS_EVENT_DEVICE, 0x100, 0 },
+		{ VIRTIO_MSG_TYPE_BUS | VIRTIO_MSG_TYPE_RESPONSE, VIRTIO_MSG_BUS_PING, 1, 5 },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		fake_deliver(xt->f, fake_msg(xt->f, cases[i].type, cases[i].msg_id,
+					     cases[i].dev_num, cases[i].xid, 4));
+		KUNIT_EXPECT_EQ(test, xt_counter(test, VMSG_C_RX_MALFORMED), i + 1);
+	}
+	KUNIT_EXPECT_EQ(test, fake_count(xt->f, true, VIRTIO_MSG_BUS_PING), 0);
 }
 
 /* Random frames: no crash, and nothing completes that should not. */
@@ -1924,6 +1961,7 @@ static struct kunit_case xt_cases[] = {
 	KUNIT_CASE_PARAM(test_short_answer, xt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_long_answer, xt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_unexpected, xt_wire_gen_params),
+	KUNIT_CASE(test_misaddressed),
 	KUNIT_CASE_PARAM(test_noise, xt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_timeout, xt_id_wire_gen_params),
 	KUNIT_CASE(test_timeout_order),
