@@ -5,6 +5,7 @@
 
 #include <linux/device/class.h>
 #include <linux/module.h>
+#include <kunit/visibility.h>
 
 #include "internal.h"
 
@@ -23,6 +24,7 @@ unsigned int vmsg_max_devices = 4096;
 module_param_named(max_devices, vmsg_max_devices, uint, 0644);
 MODULE_PARM_DESC(max_devices,
 		 "most devices that one bus may have, whatever its peer claims (default 4096)");
+EXPORT_SYMBOL_IF_KUNIT(vmsg_max_devices);
 
 unsigned int vmsg_keepalive_ms = 2000;
 module_param_named(keepalive_ms, vmsg_keepalive_ms, uint, 0644);

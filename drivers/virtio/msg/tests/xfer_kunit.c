@@ -1112,11 +1112,11 @@ static void test_unexpected(struct kunit *test)
 	xt_ping(test, 0);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		u64 before = xt_counter(test, cases[i].counter);
-		bool event = cases[i].msg_id & 0x40;
-
 		/* Requests have an ID, events have none. */
-		fake_deliver(xt->f, fake_msg(xt->f, cases[i].type, cases[i].msg_id,
-					     0, event ? 0 : 7, 0));
+		u32 xid = cases[i].msg_id & 0x40 ? 0 : 7;
+
+		fake_deliver(xt->f, fake_msg(xt->f, cases[i].type,
+					     cases[i].msg_id, 0, xid, 0));
 		KUNIT_EXPECT_EQ_MSG(test, xt_counter(test, cases[i].counter),
 				    before + 1, "case %u", i);
 	}
