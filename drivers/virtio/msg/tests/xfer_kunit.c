@@ -1113,10 +1113,10 @@ static void test_unexpected(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		u64 before = xt_counter(test, cases[i].counter);
 		/* Requests have an ID, events have none. */
-		u32 xid = cases[i].msg_id & 0x40 ? 0 : 7;
+		u8 id = cases[i].msg_id;
+		u32 xid = id & 0x40 ? 0 : 7;
 
-		fake_deliver(xt->f, fake_msg(xt->f, cases[i].type,
-					     cases[i].msg_id, 0, xid, 0));
+		fake_deliver(xt->f, fake_msg(xt->f, cases[i].type, id, 0, xid, 0));
 		KUNIT_EXPECT_EQ_MSG(test, xt_counter(test, cases[i].counter),
 				    before + 1, "case %u", i);
 	}
