@@ -35,12 +35,13 @@
 #define VMSG_F_ACCESS_PLATFORM	VMSG_F(33)
 #define VMSG_F_RING_PACKED	VMSG_F(34)
 #define VMSG_F_ORDER_PLATFORM	VMSG_F(36)
+#define VMSG_F_NOTIFICATION_DATA	VMSG_F(38)
 #define VMSG_F_RING_RESET	VMSG_F(40)
 
 /* What every device built on this library's own virtqueues can offer. */
 #define VMSG_F_BUILTIN		(VMSG_F_VERSION_1 | VMSG_F_INDIRECT_DESC | \
 				 VMSG_F_EVENT_IDX | VMSG_F_RING_PACKED | \
-				 VMSG_F_RING_RESET)
+				 VMSG_F_NOTIFICATION_DATA | VMSG_F_RING_RESET)
 
 struct vmsg_bus;
 struct vmsg_dev;
@@ -159,6 +160,7 @@ bool vmsg_vq_pop(struct vmsg_vq *vq, struct vmsg_chain *chain);
 void vmsg_vq_push(struct vmsg_vq *vq, const struct vmsg_chain *chain,
 		  uint32_t len);
 bool vmsg_vq_need_notify(struct vmsg_vq *vq);
+bool vmsg_vq_next_ok(const struct vmsg_vq *vq, uint32_t next);
 void vmsg_vq_kick_off(struct vmsg_vq *vq);
 bool vmsg_vq_kick_on(struct vmsg_vq *vq);
 void vmsg_vq_flush(struct vmsg_vq *vq);

@@ -906,6 +906,11 @@ static void handle_event(struct vmsg_bus *bus, const struct vmsg_hdr *h,
 		bus->stats.stray++;
 		return;
 	}
+	/* Nonsense is a kick all the same: the ring says what there is. */
+	if (dev->driver_features & VMSG_F_NOTIFICATION_DATA &&
+	    dev->vqs[queue].enabled &&
+	    !vmsg_vq_next_ok(&dev->vqs[queue], vmsg_get32(in + 4)))
+		bus->stats.stray++;
 	vmsg_bus_kick(bus, h->dev_num, (uint16_t)queue, (uint16_t)queue);
 }
 

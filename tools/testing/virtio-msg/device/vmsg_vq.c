@@ -270,6 +270,26 @@ static bool pop_split(struct vmsg_vq *vq, struct vmsg_chain *c)
 	return true;
 }
 
+/**
+ * vmsg_vq_next_ok - is what NOTIFICATION_DATA adds to a kick possible?
+ * @vq: the queue, enabled
+ * @next: offset in bits 30:0, wrap counter in bit 31
+ *
+ * Split: the available index as it was at the kick, so not ahead of what it is
+ * and less than a ring behind.  Packed: a position and the wrap counter there.
+ */
+bool vmsg_vq_next_ok(const struct vmsg_vq *vq, uint32_t next)
+{
+	uint32_t offset = next & ~VIRTIO_MSG_AVAIL_WRAP;
+	uint16_t idx;
+
+	if (vq->packed)
+		return offset < vq->size;
+	idx = vmsg_ld16(vq->driver + 2);
+	return offset == next && offset <= 0xffff &&
+	       (uint16_t)(idx - offset) <= vq->size;
+}
+
 static bool packed_avail(const struct vmsg_vq *vq, uint16_t flags)
 {
 	return !!(flags & DESC_AVAIL) == vq->wrap_avail &&
