@@ -112,7 +112,7 @@ void vmsg_bus_queue(struct virtio_msg_bus *bus, unsigned int event)
 	set_bit(event, &bus->events);
 	/* Saves the work: once disabled, it is not queued in any case. */
 	if (!READ_ONCE(bus->stopping))
-		queue_work(bus->probing, &bus->work);
+		queue_work(vmsg_wq, &bus->work);
 }
 
 /*
@@ -892,7 +892,7 @@ int virtio_msg_bus_suspend(struct virtio_msg_bus *bus)
 	if (ret) {
 		vmsg_devices_thaw(bus);
 		WRITE_ONCE(bus->frozen, false);
-		queue_work(bus->probing, &bus->work);
+		queue_work(vmsg_wq, &bus->work);
 		return ret;
 	}
 	vmsg_bus_set_state(bus, VMSG_BUS_SUSPENDED);
@@ -922,7 +922,7 @@ int virtio_msg_bus_resume(struct virtio_msg_bus *bus)
 		ret = bus->desc->ops->resume(bus);
 	vmsg_devices_thaw(bus);
 	WRITE_ONCE(bus->frozen, false);
-	queue_work(bus->probing, &bus->work);
+	queue_work(vmsg_wq, &bus->work);
 	mod_delayed_work(vmsg_wq, &bus->alive, 0);
 	return ret;
 }

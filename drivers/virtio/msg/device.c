@@ -32,7 +32,10 @@
  * Milliseconds.
  */
 #define VMSG_DRAIN_MS		2000
-#define VMSG_DRAIN_STALL_MS	100
+#define VMSG_DRAIN_STALL_MS	500
+
+/* How long a broken device may take to let go, when it is told to.  Milliseconds. */
+#define VMSG_QUIET_MS		1000
 
 /*
  * How long the devices of a bus that ends may take to finish their work and be
@@ -469,6 +472,38 @@ static struct vmsg_device *vmsg_slot_failing(struct vmsg_slot *slot, bool all)
 	return vd;
 }
 
+/*
+ * A broken device whose peer is alive may still use buffers, and two that write
+ * one used ring confuse the driver.  It is told to reset; one that does not
+ * answer in time, together with all others, is drained all the same.
+ */
+static void vmsg_device_quieten(struct vmsg_device *vd)
+{
+	struct vmsg_xfer *x = vmsg_device_xfer(vd);
+
+	if (!x)
+		return;
+	if (vmsg_xfer_submit(x, vmsg_req_set_status(x->wire, x->req, x->cap,
+						    vd->num, 0))) {
+		vmsg_xfer_put(x);
+		return;
+	}
+	vd->quiet = x;
+}
+
+static void vmsg_device_wait_quiet(struct vmsg_device *vd, unsigned long until)
+{
+	unsigned long now = jiffies;
+
+	if (!vd->quiet)
+		return;
+	if (!wait_for_completion_timeout(&vd->quiet->done,
+					 time_after(until, now) ? until - now : 1))
+		vmsg_xfer_cancel(vd->quiet);
+	vmsg_xfer_put(vd->quiet);
+	vd->quiet = NULL;
+}
+
 /**
  * vmsg_devices_fail() - end the work that devices will never finish
  * @bus: the bus
@@ -482,6 +517,7 @@ static struct vmsg_device *vmsg_slot_failing(struct vmsg_slot *slot, bool all)
 void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(VMSG_DRAIN_MS);
+	unsigned long quiet = jiffies + msecs_to_jiffies(VMSG_QUIET_MS);
 	unsigned long stalled = jiffies + msecs_to_jiffies(VMSG_DRAIN_STALL_MS);
 	unsigned int left, before = 0;
 	struct vmsg_device *vd, *tmp;
@@ -493,6 +529,10 @@ void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 		vd = vmsg_slot_failing(slot, all);
 		if (!vd)
 			continue;
+		/* Before the bit, which ends all transactions with it. */
+		if (!all && test_bit(VMSG_DEV_BROKEN, &vd->flags) &&
+		    !test_bit(VMSG_DEV_DEAD, &vd->flags))
+			vmsg_device_quieten(vd);
 		if (test_and_set_bit(VMSG_DEV_DEAD, &vd->flags)) {
 			vmsg_device_put(vd);
 			continue;
@@ -509,6 +549,8 @@ void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 	 * ring, and no other follows.
 	 */
 	synchronize_rcu();
+	list_for_each_entry(vd, &failing, failing)
+		vmsg_device_wait_quiet(vd, quiet);
 	do {
 		left = 0;
 		list_for_each_entry(vd, &failing, failing)

@@ -369,6 +369,7 @@ struct vmsg_vqs {
  * @vdev: the virtio device
  * @ref: the slot's reference and the virtio device's
  * @failing: in a list of vmsg_devices_fail()
+ * @quiet: the reset of a broken device, under way in vmsg_devices_fail()
  * @slot: its place on the bus
  * @bus: the bus
  * @num: device number
@@ -399,6 +400,7 @@ struct vmsg_device {
 	struct virtio_device vdev;
 	struct kref ref;
 	struct list_head failing;
+	struct vmsg_xfer *quiet;
 	struct vmsg_slot *slot;
 	struct virtio_msg_bus *bus;
 	u16 num;

@@ -10,8 +10,9 @@
 #include "internal.h"
 
 /*
- * Reaping, sending and polling: what memory reclaim may wait for.  Probes have
- * a workqueue per bus.
+ * Reaping, sending, polling and the works of buses: what memory reclaim may
+ * wait for.  Probes have a workqueue per bus, so that however many are stuck,
+ * the work that ends their waiting still runs.
  */
 struct workqueue_struct *vmsg_wq;
 

@@ -918,6 +918,7 @@ void fake_settle(struct fake *f)
 	for (i = 0; i < 3; i++) {
 		flush_work(&f->bus->engine.pump_work);
 		flush_work(&f->work);
+		flush_work(&f->bus->work);
 		flush_workqueue(f->bus->probing);
 	}
 }
