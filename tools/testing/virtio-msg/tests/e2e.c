@@ -837,7 +837,8 @@ static void test_net_console(void)
 	CHECK(drv_vq_setup(&d, &crx, 2, 0, 8, got) >= 0);
 	CHECK(drv_vq_setup(&d, &ctx, 2, 1, 8, got) >= 0);
 	CHECK(drv_set_status(&d, 2, 0xf) == 0xf);
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%.*s",
+		 (int)sizeof(a.sun_path) - 1, path);
 	con = socket(AF_UNIX, SOCK_STREAM, 0);
 	CHECK(!connect(con, (struct sockaddr *)&a, sizeof(a)));
 	spin(&d, 0.05);
