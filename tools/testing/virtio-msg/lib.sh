@@ -43,6 +43,22 @@ unlock()
 	exec {LOCK_FD}>&-
 }
 
+# lock_source DIR: have our tree grafted into the kernel source, and hold it so
+# until unlock. Builds of the same tree go on side by side.
+lock_source()
+{
+	exec {LOCK_FD}>"$CACHE/lock/src"
+	flock -s "$LOCK_FD"
+	"$BENCH/graft" --check "$1" && return
+	flock -u "$LOCK_FD"
+	if ! flock -n -x "$LOCK_FD"; then
+		say "waiting for a build of another state of our source"
+		flock -x "$LOCK_FD"
+	fi
+	"$BENCH/graft" "$1"
+	flock -s "$LOCK_FD"
+}
+
 # run_logged LOG COMMAND...: run quietly; on failure show the end of the log.
 run_logged()
 {
