@@ -8,8 +8,7 @@
 cd "$(dirname "$0")" || exit 1
 . ./lib.sh
 
-OPS=300
-[ -z "$VMSG_SOAK" ] || OPS=20000
+OPS=$(rounds 200)
 
 # measure DEPTH OPS [OPTION...]: verified I/O at this queue depth
 measure()
@@ -61,7 +60,7 @@ file_system()
 	dir=$(mktemp -d /tmp/mnt.XXXXXX)
 	bounded "mkfs" mkfs.ext4 -q -F "$DISK" || die "mkfs.ext4: $?"
 	bounded "mount" mount -t ext4 "$DISK" "$dir" || die "mount: $?"
-	head -c 3000000 /dev/urandom >/tmp/data
+	head -c 1000000 /dev/urandom >/tmp/data
 	bounded "copy" cp /tmp/data "$dir/a"
 	bounded "sync" sync
 	bounded "umount" umount "$dir" || die "umount: $?"
@@ -92,24 +91,20 @@ console()
 network()
 {
 	need_net
-	net_traffic 1000000 || exit 1
+	net_traffic 400000 || exit 1
 	ethtool -i "$IF" | grep -q virtio_net || die "$IF is not ours"
 }
 
 loop_net()
 {
-	local i
-
-	for i in 1 2 3; do
-		net_traffic 700000 || return 1
+	for _ in 1 2; do
+		net_traffic 300000 || return 1
 	done
 }
 
 loop_rng()
 {
-	local i
-
-	for i in 1 2 3 4 5 6; do
+	for _ in 1 2 3 4; do
 		rng_read 4096 || return 1
 	done
 }
@@ -142,7 +137,7 @@ many_configuration_reads()
 	local i
 
 	# Serial number and cache mode go to the device, not only to a snapshot.
-	for i in $(seq 50); do
+	for i in $(seq 20); do
 		cat "/sys/block/${DISK#/dev/}/serial" "/sys/block/${DISK#/dev/}/cache_type" \
 			$CLASS/ping >/dev/null || die "failed in round $i"
 	done

@@ -161,11 +161,20 @@ bounded()
 	ended "$what" "$JOB"
 }
 
+# How often a test repeats what it does; many times in a soak test.
+rounds()
+{
+	echo $(($1 * (1 + 49 * ${VMSG_SOAK:-0})))
+}
+
 # ------------------------------------------------------------------ state
 
 bus_state()
 {
-	cat $CLASS/state 2>/dev/null
+	local state=
+
+	[ ! -e $CLASS/state ] || read -r state <$CLASS/state
+	echo "$state"
 }
 
 bus_is()
@@ -173,10 +182,20 @@ bus_is()
 	[ "$(bus_state)" = "$1" ]
 }
 
+# These are called often, so they start no programs: a process takes long in a
+# kernel with all checks.
+
 counter()
 {
-	awk -v n="$1" '$1 == n { print $2; found = 1 } END { if (!found) print 0 }' \
-		$DBG/counters 2>/dev/null || echo 0
+	local name value
+
+	while read -r name value; do
+		if [ "$name" = "$1" ]; then
+			echo "$value"
+			return
+		fi
+	done 2>/dev/null <$DBG/counters
+	echo 0
 }
 
 # Whatever happened, the two sides must have understood each other.
@@ -195,7 +214,17 @@ check_counters()
 # Columns of the table of devices: field NUMBER COLUMN
 field()
 {
-	awk -v n="$1" -v c="$2" '$1 == n { print $c }' $DBG/devices
+	local row want=$1 column=$2
+
+	while read -r row; do
+		# shellcheck disable=SC2086
+		set -- $row
+		if [ "$1" = "$want" ]; then
+			shift $((column - 1))
+			echo "$1"
+			return
+		fi
+	done 2>/dev/null <$DBG/devices
 }
 
 messages_of() { field "$1" 5; }
@@ -205,13 +234,27 @@ used_of() { field "$1" 7; }
 # The name (virtioN) of a device number
 name_of()
 {
-	field "$1" 9 | grep -v -x -e -
+	local name
+
+	name=$(field "$1" 9)
+	case $name in
+	'' | -) return 1 ;;
+	esac
+	echo "$name"
 }
 
 # The number of the first device of a type; prints nothing if there is none.
 num_of()
 {
-	awk -v t="$1" '$2 == t { print $1; exit }' $DBG/devices
+	local num type rest
+
+	# shellcheck disable=SC2034
+	while read -r num type rest; do
+		if [ "$type" = "$1" ]; then
+			echo "$num"
+			return
+		fi
+	done 2>/dev/null <$DBG/devices
 }
 
 has_driver()
@@ -222,19 +265,25 @@ has_driver()
 # The disk (/dev/vdX) of a device number
 disk_of()
 {
-	local name d
+	local name d size=0
 
 	name=$(name_of "$1") || return 1
-	d=$(ls "$VIRTIO/$name/block" 2>/dev/null) || return 1
-	[ -b "/dev/$d" ] && [ "$(cat "/sys/block/$d/size")" -gt 0 ] && echo "/dev/$d"
+	for d in "$VIRTIO/$name/block"/*; do
+		read -r size 2>/dev/null <"$d/size" || return 1
+		d=/dev/${d##*/}
+	done
+	[ "$size" -gt 0 ] && [ -b "$d" ] && echo "$d"
 }
 
 net_of()
 {
-	local name
+	local name d
 
 	name=$(name_of "$1") || return 1
-	ls "$VIRTIO/$name/net" 2>/dev/null
+	for d in "$VIRTIO/$name/net"/*; do
+		[ -e "$d" ] || return 1
+		echo "${d##*/}"
+	done
 }
 
 # feature NUMBER BIT: was it negotiated?
@@ -245,7 +294,10 @@ feature()
 
 rng_ready()
 {
-	case $(cat /sys/class/misc/hw_random/rng_current 2>/dev/null) in
+	local rng=
+
+	read -r rng 2>/dev/null </sys/class/misc/hw_random/rng_current
+	case $rng in
 	virtio_rng*) ;;
 	*) return 1 ;;
 	esac

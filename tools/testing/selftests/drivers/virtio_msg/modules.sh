@@ -8,7 +8,7 @@ cd "$(dirname "$0")" || exit 1
 . ./lib.sh
 
 ROUNDS=10
-[ -z "$VMSG_SOAK" ] || ROUNDS=100
+[ -z "${VMSG_SOAK:-}" ] || ROUNDS=100
 
 nothing_left()
 {
@@ -48,9 +48,7 @@ loaded_and_unloaded()
 # The transport alone: the core stays.
 transport_alone()
 {
-	local i
-
-	for i in 1 2 3; do
+	for _ in 1 2; do
 		bounded "rmmod $TRANSPORT" rmmod $TRANSPORT || die "rmmod: $?"
 		[ -e /sys/module/virtio_msg ] || die "the core is gone too"
 		[ -z "$(ls /sys/class/virtio-msg)" ] || die "a bus is left"
@@ -72,7 +70,7 @@ unloaded_under_io()
 	acks=/tmp/acks.modules
 	seed=$(new_seed)
 	rm -f $acks
-	for i in 1 2 3; do
+	for i in $(seq "$((ROUNDS / 5))"); do
 		wait_ready
 		background ioverify -x -r $acks -S "$seed" -t 16 -m 16 -z 16M -s 3600 "$DISK" \
 			>/tmp/ioverify.out 2>&1
@@ -101,9 +99,7 @@ unloaded_under_io()
 # Also with I/O that nobody will ever answer.
 unloaded_without_peer()
 {
-	local i
-
-	for i in 1 2; do
+	for _ in $(seq "$((ROUNDS / 10))"); do
 		wait_ready
 		background ioverify -x -t 4 -s 3600 "$DISK" >/tmp/ioverify.out 2>&1
 		writer=$JOB

@@ -7,8 +7,7 @@
 cd "$(dirname "$0")" || exit 1
 . ./lib.sh
 
-ROUNDS=3
-[ -z "$VMSG_SOAK" ] || ROUNDS=50
+ROUNDS=$(rounds 2)
 
 driver_of()
 {
@@ -135,13 +134,9 @@ rescan_changes_nothing()
 
 reload_modules()
 {
-	local i
-
-	for i in 1 2; do
-		bounded "modprobe -r" modprobe -r $TRANSPORT virtio_msg || die "modprobe -r: $?"
-		load || die "modprobe: $?"
-		wait_ready
-	done
+	bounded "modprobe -r" modprobe -r $TRANSPORT virtio_msg || die "modprobe -r: $?"
+	load || die "modprobe: $?"
+	wait_ready
 	verify -t 2 -n 20
 	check_counters
 }

@@ -8,11 +8,10 @@
 cd "$(dirname "$0")" || exit 1
 . ./lib.sh
 
-ROUNDS=5
-[ -z "$VMSG_SOAK" ] || ROUNDS=300
+ROUNDS=$(rounds 2)
 
-# rounds VERB: end the daemon under I/O, start it again, look at the disk.
-rounds()
+# end_by VERB: end the daemon under I/O, start it again, look at the disk.
+end_by()
 {
 	local verb=$1 acks seed i rc errors total=0 acked=0 out lost
 
@@ -55,12 +54,12 @@ later_than()
 
 killed_under_io()
 {
-	rounds kill
+	end_by kill
 }
 
 ended_under_io()
 {
-	rounds stop
+	end_by stop
 }
 
 # Killed and started before the guest could look.
@@ -89,7 +88,7 @@ killed_during_probe()
 {
 	local i
 
-	for i in $(seq "$ROUNDS"); do
+	for i in $(seq "$((ROUNDS * 2))"); do
 		host kill
 		host start || die "host start: $?"
 		sleep "0.$((i % 5))"
@@ -107,7 +106,7 @@ mounted()
 	dir=$(mktemp -d /tmp/mnt.XXXXXX)
 	wait_ready
 	bounded "mkfs" mkfs.ext4 -q -F "$DISK" || die "mkfs.ext4: $?"
-	for i in 1 2; do
+	for i in $(seq "$((ROUNDS / 2))"); do
 		wait_ready
 		bounded "mount" mount -t ext4 "$DISK" "$dir" || die "mount: $?"
 		: >/tmp/acked
@@ -116,7 +115,7 @@ mounted()
 			conv=fsync 2>/dev/null && s=\$(sha256sum <$dir/f$i.\$n) && sync $dir 2>/dev/null; do
 			echo \"\$s f$i.\$n\" >>/tmp/acked; n=\$((n + 1)); done"
 		writer=$JOB
-		sleep 2
+		sleep 1
 		bounded "host kill" host kill || die "host kill: $?"
 		ended "the writer" "$writer"
 		! bounded "a write with fsync" dd if=/dev/zero of="$dir/no" bs=4k count=1 \
@@ -155,7 +154,7 @@ other_devices()
 	console_echo 2048 || [ $? -eq 4 ] || die "the console failed"
 	net_up
 	case $? in
-	0) net_traffic 200000 || exit 1 ;;
+	0) net_traffic 50000 || exit 1 ;;
 	4) ;;
 	*) die "no network" ;;
 	esac
@@ -172,7 +171,7 @@ asleep()
 	alive=$(cat $CLASS/keepalive_ms)
 	timeouts=$(counter timeout)
 	lost=$(counter peer_lost)
-	background ioverify -q -t 8 -n 400 -m 16 "$DISK"
+	background ioverify -q -t 8 -n 200 -m 16 "$DISK"
 	writer=$JOB
 	echo 0 >$CLASS/keepalive_ms
 	echo 300 >$CLASS/timeout_ms

@@ -7,8 +7,7 @@
 cd "$(dirname "$0")" || exit 1
 . ./lib.sh
 
-ROUNDS=3
-[ -z "$VMSG_SOAK" ] || ROUNDS=100
+ROUNDS=$(rounds 2)
 
 can_freeze()
 {
@@ -34,16 +33,14 @@ use_all()
 	verify -t 4 -n 20
 	rng_read 512 || exit 1
 	if net_up; then
-		net_traffic 100000 || exit 1
+		net_traffic 50000 || exit 1
 	fi
 	check_counters
 }
 
 pm_test_devices()
 {
-	local i
-
-	for i in $(seq $ROUNDS); do
+	for _ in $(seq $((ROUNDS / 2))); do
 		test_level devices
 		use_all
 	done

@@ -125,7 +125,7 @@ debugfs_while_things_change()
 {
 	background sh -c "while :; do cat $DBG/* $CLASS/state $CLASS/wire $CLASS/timeout_ms; done \
 		>/dev/null 2>&1"
-	for _ in 1 2 3; do
+	for _ in $(seq "$(rounds 1)"); do
 		host kill
 		host start || die "host start: $?"
 		wait_ready

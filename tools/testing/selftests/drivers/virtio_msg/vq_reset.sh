@@ -7,8 +7,7 @@
 cd "$(dirname "$0")" || exit 1
 . ./lib.sh
 
-ROUNDS=8
-[ -z "$VMSG_SOAK" ] || ROUNDS=500
+ROUNDS=$(rounds 4)
 
 RING_RESET=40
 
@@ -40,10 +39,10 @@ sizes()
 
 	need_reset
 	need_net
-	for n in 128 64 32 256; do
+	for n in 64 16 256; do
 		resize rx $n
 		resize tx $n
-		net_traffic 100000 || die "no traffic with rings of $n"
+		net_traffic 50000 || die "no traffic with rings of $n"
 	done
 	[ "$(resets)" -gt 0 ] || die "the device side has seen no reset of a queue"
 	check_counters
@@ -51,10 +50,8 @@ sizes()
 
 loop_net()
 {
-	local i
-
-	for i in 1 2 3; do
-		net_traffic 500000 || return 1
+	for _ in 1 2; do
+		net_traffic 300000 || return 1
 	done
 }
 
@@ -73,7 +70,7 @@ under_traffic()
 	ended "the network" "$net" || die "traffic failed: $?"
 	resize rx 256
 	resize tx 256
-	net_traffic 100000 || exit 1
+	net_traffic 50000 || exit 1
 	note "resets of queues: $(resets)"
 	check_counters
 }
@@ -85,10 +82,10 @@ while_down()
 	resize rx 64
 	resize tx 64
 	need_net
-	net_traffic 100000 || exit 1
+	net_traffic 50000 || exit 1
 	resize rx 256
 	resize tx 256
-	net_traffic 100000 || exit 1
+	net_traffic 50000 || exit 1
 }
 
 # The peer dies with a queue of another size.
@@ -101,9 +98,9 @@ peer_restarts()
 	host start || die "host start: $?"
 	wait_ready
 	need_net
-	net_traffic 100000 || exit 1
+	net_traffic 50000 || exit 1
 	resize rx 128
-	net_traffic 100000 || exit 1
+	net_traffic 50000 || exit 1
 	check_counters
 }
 

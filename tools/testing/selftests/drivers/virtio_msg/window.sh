@@ -9,8 +9,7 @@
 cd "$(dirname "$0")" || exit 1
 . ./lib.sh
 
-OPS=100
-[ -z "$VMSG_SOAK" ] || OPS=5000
+OPS=$(rounds 40)
 
 win()
 {
@@ -39,8 +38,8 @@ large_requests()
 
 flood()
 {
-	for _ in 1 2 3; do
-		net_traffic 500000 || return 1
+	for _ in 1 2; do
+		net_traffic 300000 || return 1
 	done
 }
 
@@ -56,7 +55,7 @@ everything_competes()
 	background flood
 	b=$JOB
 	# Small frames as fast as they go, answered or not.
-	background ping -q -c 2000 -A -s 1000 "${HTTP#http://}" >/dev/null 2>&1
+	background ping -q -c 500 -A -s 1000 "${HTTP#http://}" >/dev/null 2>&1
 	rng_read 8192 || rc=1
 	ended "the disk" "$disk" || { note "disk: $?"; rc=1; }
 	for net in "$a" "$b"; do
@@ -124,7 +123,7 @@ nothing_leaks()
 	modprobe -r $TRANSPORT && load
 	wait_ready
 	before=$(win used)
-	for _ in 1 2 3; do
+	for _ in 1 2; do
 		verify -t 16 -n 20 -m 64
 		host kill
 		host start || die "host start: $?"
