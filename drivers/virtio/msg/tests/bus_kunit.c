@@ -2775,6 +2775,77 @@ static void test_remove_busy(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
 }
 
+/*
+ * A device that broke while its peer is alive: it is told to reset before
+ * anybody else writes its used rings, and whether it listens or not, what it
+ * held comes back and a device comes again.
+ */
+static void bt_broken(struct kunit *test, bool mute)
+{
+	struct virtqueue *vq = bt_with_ring(test);
+	struct bt *bt = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		KUNIT_ASSERT_EQ(test, bt_add(bt, vq, i), 0);
+	virtqueue_kick(vq);
+	if (mute) {
+		bt_held_bus = false;
+		bt_held_id = VIRTIO_MSG_SET_DEVICE_STATUS;
+		bt->f->script = bt_hold_one;
+	}
+	fake_event_config(bt->f, BT_NUM, VIRTIO_CONFIG_S_NEEDS_RESET);
+	if (mute) {
+		KUNIT_EXPECT_TRUE(test, fake_until(fake_held(bt->f)));
+		WRITE_ONCE(bt->bus->engine.timeout_ms, BT_SHORT_MS);
+		KUNIT_EXPECT_TRUE(test, fake_until(bt_removed(bt)));
+		bt->f->script = NULL;
+		WRITE_ONCE(bt->bus->engine.timeout_ms, 10000);
+		fake_reply_all(bt->f);
+	}
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+	KUNIT_EXPECT_GE(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_PEER_LOST), 0);
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, bt->bufs[i].done + bt->bufs[i].detached, 1);
+}
+
+static void test_broken(struct kunit *test)
+{
+	struct bt *bt;
+
+	bt_broken(test, false);
+	bt = test->priv;
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
+}
+
+static void test_broken_mute(struct kunit *test)
+{
+	bt_broken(test, true);
+}
+
+/* One that breaks again and again is given up, and the others stay. */
+static void test_broken_often(struct kunit *test)
+{
+	struct bt *bt;
+	unsigned int i;
+
+	bt_one(test, VIRTIO_MSG_WIRE_XID32, 1);
+	bt = test->priv;
+	fake_add(bt->f, BT_NUM + 1, BT_ID);
+	bt_go(test);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 2);
+	for (i = 0; i < 20; i++) {
+		fake_event_config(bt->f, BT_NUM, VIRTIO_CONFIG_S_NEEDS_RESET);
+		fake_settle(bt->f);
+	}
+	KUNIT_EXPECT_NULL(test, bt_vd(bt, BT_NUM));
+	KUNIT_EXPECT_NOT_NULL(test, bt_vd(bt, BT_NUM + 1));
+	KUNIT_EXPECT_LT(test, bt_counter(test, VMSG_C_BROKEN), 20);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), bt_counter(test, VMSG_C_BROKEN));
+}
+
 /* All at once, from several contexts, and in the end all is as it should be. */
 
 struct bt_troll {
@@ -2989,6 +3060,9 @@ static struct kunit_case bt_cases[] = {
 	KUNIT_CASE_PARAM(test_drain_scribbled, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_drain_late_used, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_remove_busy, bt_ring_gen_params),
+	KUNIT_CASE_PARAM(test_broken, bt_ring_gen_params),
+	KUNIT_CASE_PARAM(test_broken_mute, bt_one_ring_gen_params),
+	KUNIT_CASE(test_broken_often),
 	KUNIT_CASE(test_trolls),
 	KUNIT_CASE_PARAM(test_unregister_busy, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_unregister_lost, bt_ring_gen_params),
