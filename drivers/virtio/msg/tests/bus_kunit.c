@@ -1349,7 +1349,10 @@ static void bt_read(struct bt *bt, unsigned int offset, void *buf, unsigned int 
 {
 	struct virtio_device *vdev = bt_last(bt)->vdev;
 
+	/* It may be the last that is heard of the device. */
+	get_device(&vdev->dev);
 	vdev->config->get(vdev, offset, buf, len);
+	put_device(&vdev->dev);
 }
 
 static void test_config_read(struct kunit *test)
@@ -1637,6 +1640,38 @@ static void test_config_too_large(struct kunit *test)
 	bt_read(bt, 0, &word, 4);
 	KUNIT_EXPECT_EQ(test, word, 0);
 	fake_settle(bt->f);
+}
+
+/* The peer is lost in the middle of a read: zeroes, and nobody is to blame. */
+static enum fake_reply bt_lose_in_config(struct fake *f, const struct fake_msg *rq)
+{
+	if (!(rq->type & VIRTIO_MSG_TYPE_BUS) &&
+	    rq->msg_id == VIRTIO_MSG_GET_CONFIG && get_unaligned_le32(rq->payload)) {
+		virtio_msg_peer_lost(f->bus, "test");
+		return FAKE_SILENT;
+	}
+	return FAKE_IN_SEND;
+}
+
+static void test_config_lost(struct kunit *test)
+{
+	struct fake_dev *d = bt_one(test, bt_wire(test), 0);
+	struct bt *bt = test->priv;
+	u8 buf[100];
+
+	d->config_size = 100;
+	memset(d->config, 0x77, 100);
+	bt->f->link.max_msg_size = 64;
+	bt_go(test);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
+	bt->f->script = bt_lose_in_config;
+	memset(buf, 0x5a, sizeof(buf));
+	bt_read(bt, 0, buf, sizeof(buf));
+	KUNIT_EXPECT_FALSE(test, memchr_inv(buf, 0, sizeof(buf)));
+	bt->f->script = NULL;
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_BROKEN), 0);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
 }
 
 /* Shared memory regions */
@@ -3028,6 +3063,7 @@ static struct kunit_case bt_cases[] = {
 	KUNIT_CASE(test_config_storm),
 	KUNIT_CASE_PARAM(test_needs_reset, bt_wire_gen_params),
 	KUNIT_CASE(test_config_too_large),
+	KUNIT_CASE_PARAM(test_config_lost, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_shm, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_reset_slow, bt_wire_gen_params),
 	KUNIT_CASE(test_reset_never),

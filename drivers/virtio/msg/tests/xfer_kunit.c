@@ -1220,6 +1220,30 @@ static void test_timeout_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, xt->one[1].order, 1);
 }
 
+/* One that waits for its turn is not overdue while others get on. */
+static void test_timeout_turn(struct kunit *test)
+{
+	struct xt *xt = xt_start(test, VIRTIO_MSG_WIRE_RFC2, NULL);
+	struct vmsg_xfer *x;
+	unsigned int i;
+
+	xt_pings(test, 0, 5);
+	for (i = 0; i < 5; i++) {
+		spin_lock_irq(&xt->e->lock);
+		list_for_each_entry(x, &xt->e->queue, node)
+			x->deadline = jiffies - 1;
+		spin_unlock_irq(&xt->e->lock);
+		mod_delayed_work(system_percpu_wq, &xt->e->reaper, 0);
+		flush_delayed_work(&xt->e->reaper);
+		KUNIT_EXPECT_FALSE(test, xt_ended(test, i));
+		KUNIT_ASSERT_EQ(test, fake_held(xt->f), 1);
+		fake_reply(xt->f, fake_take(xt->f, 0));
+		KUNIT_EXPECT_TRUE(test, xt_ended(test, i));
+	}
+	xt_all_once(test, 5);
+	KUNIT_EXPECT_EQ(test, xt_counter(test, VMSG_C_TIMEOUT), 0);
+}
+
 /* A synchronous caller comes back as well. */
 static void test_timeout_call(struct kunit *test)
 {
@@ -1965,6 +1989,7 @@ static struct kunit_case xt_cases[] = {
 	KUNIT_CASE_PARAM(test_noise, xt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_timeout, xt_id_wire_gen_params),
 	KUNIT_CASE(test_timeout_order),
+	KUNIT_CASE(test_timeout_turn),
 	KUNIT_CASE_PARAM(test_timeout_call, xt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_timeout_blocked, xt_wire_gen_params),
 	KUNIT_CASE(test_cancel),
