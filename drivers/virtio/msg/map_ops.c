@@ -6,6 +6,7 @@
  * behind it; it is the one in a struct vmsg_wctx.
  */
 
+#include <linux/build_bug.h>
 #include <linux/container_of.h>
 #include <linux/dma-mapping.h>
 #include <linux/virtio.h>
@@ -13,6 +14,8 @@
 #include <kunit/visibility.h>
 #include "map_ops.h"
 #include "window.h"
+
+static_assert(sizeof(dma_addr_t) == sizeof(u64));
 
 static struct vmsg_wctx *vmsg_map_ctx(union virtio_map map)
 {
@@ -24,18 +27,9 @@ static dma_addr_t vmsg_map_page(union virtio_map map, struct page *page,
 				enum dma_data_direction dir,
 				unsigned long attrs)
 {
-	struct vmsg_wctx *ctx = vmsg_map_ctx(map);
-	u64 wire = vmsg_window_map(ctx, page, offset, size, dir,
-				   attrs & DMA_ATTR_SKIP_CPU_SYNC);
-
-	if (wire == VMSG_WIN_ERROR)
-		return DMA_MAPPING_ERROR;
-	/* A wire address has 64 bits; where dma_addr_t has less it may not fit. */
-	if ((dma_addr_t)wire != wire) {
-		vmsg_window_unmap(ctx, wire, size, dir, true);
-		return DMA_MAPPING_ERROR;
-	}
-	return wire;
+	/* VMSG_WIN_ERROR is DMA_MAPPING_ERROR: Kconfig asks for 64 bits. */
+	return vmsg_window_map(vmsg_map_ctx(map), page, offset, size, dir,
+			       attrs & DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 static void vmsg_unmap_page(union virtio_map map, dma_addr_t map_handle,
@@ -74,13 +68,8 @@ static void *vmsg_alloc(union virtio_map map, size_t size,
 	if (!ctx->win)
 		return NULL;
 	va = vmsg_window_alloc_ring(ctx->win, size, &wire);
-	if (!va)
-		return NULL;
-	if ((dma_addr_t)wire != wire) {
-		vmsg_window_free_ring(ctx->win, va, size);
-		return NULL;
-	}
-	*map_handle = wire;
+	if (va)
+		*map_handle = wire;
 	return va;
 }
 

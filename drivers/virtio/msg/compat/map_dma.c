@@ -24,18 +24,9 @@ static dma_addr_t vmsg_dma_map_page(struct device *dev, struct page *page,
 				    enum dma_data_direction dir,
 				    unsigned long attrs)
 {
-	struct vmsg_wctx *ctx = vmsg_dma_ctx(dev);
-	u64 wire = vmsg_window_map(ctx, page, offset, size, dir,
-				   attrs & DMA_ATTR_SKIP_CPU_SYNC);
-
-	if (wire == VMSG_WIN_ERROR)
-		return DMA_MAPPING_ERROR;
-	/* A wire address has 64 bits; where dma_addr_t has less it may not fit. */
-	if ((dma_addr_t)wire != wire) {
-		vmsg_window_unmap(ctx, wire, size, dir, true);
-		return DMA_MAPPING_ERROR;
-	}
-	return wire;
+	/* VMSG_WIN_ERROR is DMA_MAPPING_ERROR: Kconfig asks for 64 bits. */
+	return vmsg_window_map(vmsg_dma_ctx(dev), page, offset, size, dir,
+			       attrs & DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 static void vmsg_dma_unmap_page(struct device *dev, dma_addr_t handle,
@@ -129,13 +120,8 @@ static void *vmsg_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
 	if (!ctx->win)
 		return NULL;
 	va = vmsg_window_alloc_ring(ctx->win, size, &wire);
-	if (!va)
-		return NULL;
-	if ((dma_addr_t)wire != wire) {
-		vmsg_window_free_ring(ctx->win, va, size);
-		return NULL;
-	}
-	*handle = wire;
+	if (va)
+		*handle = wire;
 	return va;
 }
 
