@@ -40,7 +40,9 @@ lock()
 
 unlock()
 {
+	[ -n "${LOCK_FD:-}" ] || return 0
 	exec {LOCK_FD}>&-
+	LOCK_FD=
 }
 
 # lock_source DIR: have our tree grafted into the kernel source, and hold it so
