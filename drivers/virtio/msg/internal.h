@@ -450,6 +450,9 @@ struct vmsg_device {
  * @seen: bitmap for draining: those of @out that are in the used ring
  * @count: how many
  * @len: packed: descriptors of each buffer by id
+ * @last: packed: last entry of the free list that each buffer took, by id
+ * @next: packed: the free list of ids
+ * @free: packed: its head
  */
 struct vmsg_track {
 	/* guards all of this */
@@ -469,6 +472,9 @@ struct vmsg_track {
 	unsigned long *seen;
 	unsigned int count;
 	u16 *len;
+	u16 *last;
+	u16 *next;
+	u16 free;
 };
 
 /**
@@ -599,8 +605,8 @@ void vmsg_vqs_break(struct vmsg_device *vd);
 
 /* track.c */
 int vmsg_track_init(struct vmsg_vq *q);
+int vmsg_track_renew(struct vmsg_vq *q);
 void vmsg_track_exit(struct vmsg_vq *q);
-void vmsg_track_kick(struct vmsg_vq *q);
 unsigned int vmsg_track_drain(struct vmsg_vq *q);
 extern const struct vmsg_wctx_ops vmsg_track_ops;
 

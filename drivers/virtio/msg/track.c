@@ -22,6 +22,9 @@
  *
  * All that is read here lies in memory that the peer can write: whatever makes
  * no sense ends the tracking of that queue (track.lost), never more.
+ *
+ * A packed ring's ids come from a copy of the ring code's free list, see
+ * vmsg_track_scan_packed().
  */
 
 #include <linux/bitmap.h>
@@ -36,13 +39,6 @@ static struct vmsg_vq *vmsg_ctx_to_vq(struct vmsg_wctx *ctx)
 }
 
 /* Split rings: struct vring_avail and vring_used, by hand for __vshm. */
-
-static u16 vmsg_avail_idx(const struct vmsg_track *t)
-{
-	const __le16 __vshm *avail = (const __le16 __vshm __force *)t->avail;
-
-	return vmsg_shm_load16(avail + 1);
-}
 
 static u16 vmsg_avail_head(const struct vmsg_track *t, u16 idx)
 {
@@ -127,10 +123,20 @@ static void vmsg_track_out(struct vmsg_vq *q, u16 head, u64 addr)
 	t->count++;
 }
 
+/*
+ * Where the driver will add the next buffer, from the ring code's own books:
+ * split, its index of the avail ring; packed, a position and, in bit 15, the
+ * wrap counter there.  Nothing that the peer can write.
+ */
+static u16 vmsg_track_next(const struct vmsg_vq *q)
+{
+	return vring_notification_data(q->vq) >> 16;
+}
+
 static void vmsg_track_scan_split(struct vmsg_vq *q)
 {
 	struct vmsg_track *t = &q->track;
-	u16 idx = vmsg_avail_idx(t);
+	u16 idx = vmsg_track_next(q);
 	u16 head;
 
 	lockdep_assert_held(&t->lock);
@@ -147,47 +153,54 @@ static void vmsg_track_scan_split(struct vmsg_vq *q)
 	}
 }
 
+/*
+ * A packed ring's entries are overwritten as soon as the device uses them, so
+ * they cannot tell the id of a buffer that was added.  But the ring code takes
+ * ids from the front of a free list: a buffer of n descriptors takes n of them
+ * and is known by the first, and when it comes back they go to the front again.
+ * The same list is kept here, and where the entry still shows an id the two are
+ * compared.
+ */
 static void vmsg_track_scan_packed(struct vmsg_vq *q)
 {
 	struct vmsg_track *t = &q->track;
-	u16 flags, id, n, pos;
-	bool wrap;
+	u16 next = vmsg_track_next(q);
+	u16 pos = next & ~BIT(15);
+	bool wrap = next & BIT(15);
+	u16 id = t->free, last = id;
+	u16 flags, i;
+	int n;
 
 	lockdep_assert_held(&t->lock);
-	while (!t->lost) {
-		pos = t->avail_idx;
-		wrap = t->avail_wrap;
-		flags = vmsg_shm_load16(vmsg_packed_flags(t, pos));
-		if (vmsg_packed_avail_bit(flags) != wrap)
-			return;
-		/*
-		 * A kick is not under the driver's lock: another CPU may have
-		 * added this one.  Pairs with the virtio_wmb() before its flags.
-		 */
-		dma_rmb();
-		/*
-		 * Used before we looked: its id and length are overwritten.
-		 */
-		if (vmsg_packed_used_bit(flags) == wrap) {
-			vmsg_track_lose(q);
-			return;
-		}
-		id = vmsg_shm_load16(vmsg_packed_id(t, pos));
-		n = 1;
-		while ((flags & VRING_DESC_F_NEXT) && n < t->num) {
-			vmsg_packed_step(t, 1, &pos, &wrap);
-			flags = vmsg_shm_load16(vmsg_packed_flags(t, pos));
-			n++;
-		}
-		vmsg_track_out(q, id, vmsg_desc_addr(t, t->avail_idx));
-		if (t->lost)
-			return;
-		t->len[id] = n;
-		vmsg_packed_step(t, n, &t->avail_idx, &t->avail_wrap);
-		/* Every entry is out: the next one is the oldest again. */
-		if (t->count >= t->num)
-			return;
+	/* One buffer at most: the one that was added since the last mapping. */
+	n = pos - t->avail_idx + (wrap == t->avail_wrap ? 0 : t->num);
+	if (!n)
+		return;
+	if (n < 0 || n > t->num || id >= t->num)
+		goto lose;
+	flags = vmsg_shm_load16(vmsg_packed_flags(t, t->avail_idx));
+	if (vmsg_packed_avail_bit(flags) == t->avail_wrap &&
+	    vmsg_packed_used_bit(flags) != t->avail_wrap &&
+	    vmsg_shm_load16(vmsg_packed_id(t, t->avail_idx)) != id &&
+	    vmsg_shm_load16(vmsg_packed_flags(t, t->avail_idx)) == flags)
+		goto lose;
+	for (i = 1; i < n; i++) {
+		last = t->next[last];
+		if (last >= t->num)
+			goto lose;
 	}
+	vmsg_track_out(q, id, vmsg_desc_addr(t, t->avail_idx));
+	if (t->lost)
+		return;
+	t->free = t->next[last];
+	t->last[id] = last;
+	t->len[id] = n;
+	t->avail_idx = pos;
+	t->avail_wrap = wrap;
+	return;
+
+lose:
+	vmsg_track_lose(q);
 }
 
 static void vmsg_track_scan(struct vmsg_vq *q)
@@ -217,8 +230,9 @@ static void vmsg_track_sync(struct vmsg_wctx *ctx)
 
 	if (!t->out || READ_ONCE(t->lost))
 		return;
-	/* Almost always there is nothing new: one load tells. */
-	if (!t->packed && vmsg_avail_idx(t) == READ_ONCE(t->avail_idx))
+	/* Often there is nothing new. */
+	if (vmsg_track_next(q) ==
+	    (t->avail_idx | (t->packed && t->avail_wrap ? BIT(15) : 0)))
 		return;
 	spin_lock_irqsave(&t->lock, flags);
 	vmsg_track_scan(q);
@@ -237,9 +251,12 @@ static void vmsg_track_unmapped(struct vmsg_wctx *ctx, u32 tag)
 	if (__test_and_clear_bit(tag, t->out)) {
 		t->count--;
 		t->done++;
-		if (t->packed)
+		if (t->packed) {
 			vmsg_packed_step(t, t->len[tag], &t->used_pos,
 					 &t->used_wrap);
+			t->next[t->last[tag]] = t->free;
+			t->free = tag;
+		}
 	}
 	spin_unlock_irqrestore(&t->lock, flags);
 }
@@ -248,21 +265,6 @@ const struct vmsg_wctx_ops vmsg_track_ops = {
 	.mapping = vmsg_track_sync,
 	.unmapped = vmsg_track_unmapped,
 };
-
-/**
- * vmsg_track_kick() - a queue is about to be kicked
- * @q: the queue
- *
- * A packed ring's entry is overwritten when the device uses it, so it has to be
- * looked at before the device is told of it.
- *
- * Context: any; the driver's lock keeps other additions away.
- */
-void vmsg_track_kick(struct vmsg_vq *q)
-{
-	if (q->track.packed)
-		vmsg_track_sync(&q->ctx);
-}
 
 /**
  * vmsg_track_init() - begin to track a queue
@@ -279,6 +281,7 @@ int vmsg_track_init(struct vmsg_vq *q)
 	struct vmsg_window *win = q->ctx.win;
 	unsigned int num = virtqueue_get_vring_size(q->vq);
 	bool packed = virtio_has_feature(&q->vd->vdev, VIRTIO_F_RING_PACKED);
+	unsigned int i;
 
 	spin_lock_init(&t->lock);
 	if (!win)
@@ -300,10 +303,17 @@ int vmsg_track_init(struct vmsg_vq *q)
 	t->used_pos = 0;
 	t->used_wrap = true;
 	t->count = 0;
+	t->free = 0;
 	if (packed) {
 		t->len = kcalloc(num, sizeof(*t->len), GFP_KERNEL);
-		if (!t->len)
+		t->last = kcalloc(num, sizeof(*t->last), GFP_KERNEL);
+		t->next = kcalloc(num, sizeof(*t->next), GFP_KERNEL);
+		if (!t->len || !t->last || !t->next) {
+			vmsg_track_exit(q);
 			return -ENOMEM;
+		}
+		for (i = 0; i < num; i++)
+			t->next[i] = i + 1;
 	}
 	/* Draining must not fail for lack of memory: its bitmap is made now. */
 	t->seen = bitmap_zalloc(num, GFP_KERNEL);
@@ -331,6 +341,43 @@ void vmsg_track_exit(struct vmsg_vq *q)
 	t->seen = NULL;
 	kfree(t->len);
 	t->len = NULL;
+	kfree(t->last);
+	t->last = NULL;
+	kfree(t->next);
+	t->next = NULL;
+}
+
+/**
+ * vmsg_track_renew() - begin anew after a queue was reset
+ * @q: the queue, its ring empty and maybe of another size
+ *
+ * The ring code makes its free list anew only for a ring of another size.
+ *
+ * Context: may sleep.
+ * Return: as vmsg_track_init().
+ */
+int vmsg_track_renew(struct vmsg_vq *q)
+{
+	struct vmsg_track *t = &q->track;
+	u16 *next = NULL, free = t->free;
+	bool lost = t->lost;
+	int ret;
+
+	if (t->num == virtqueue_get_vring_size(q->vq)) {
+		next = t->next;
+		t->next = NULL;
+	}
+	vmsg_track_exit(q);
+	ret = vmsg_track_init(q);
+	if (!next || ret) {
+		kfree(next);
+		return ret;
+	}
+	kfree(t->next);
+	t->next = next;
+	t->free = free;
+	t->lost = lost;
+	return 0;
 }
 
 /* Mark @head in @seen if it is out and not yet seen. */

@@ -90,7 +90,6 @@ static bool vmsg_notify(struct virtqueue *vq)
 
 	if (test_bit(VMSG_DEV_DEAD, &vd->flags))
 		return true;
-	vmsg_track_kick(q);
 	vmsg_count(bus, VMSG_C_KICK);
 	atomic64_inc(&vd->kicks);
 	if (bus->desc->ops->kick && !bus->desc->ops->kick(bus, vd->num, q->index)) {
@@ -476,8 +475,7 @@ int vmsg_enable_vq_after_reset(struct virtqueue *vq)
 
 	if (!vq->reset)
 		return -EBUSY;
-	vmsg_track_exit(q);
-	ret = vmsg_track_init(q);
+	ret = vmsg_track_renew(q);
 	if (!ret)
 		ret = vmsg_activate_vq(q);
 	if (ret)
