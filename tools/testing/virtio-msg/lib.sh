@@ -210,7 +210,7 @@ unshare_root()
 		mount --bind "$root" "$root"
 		mkdir -p "$root/proc" "$root/dev"
 		mount -t proc proc "$root/proc"
-		mount --bind /dev "$root/dev"
+		mount --rbind /dev "$root/dev"
 		for d in $BIND; do
 			mkdir -p "$root${d#*:}"
 			mount --bind "${d%%:*}" "$root${d#*:}"
