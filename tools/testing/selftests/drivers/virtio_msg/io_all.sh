@@ -17,8 +17,8 @@ measure()
 
 	shift 2
 	n=$(num_of $BLK)
-	# Reading the partition table and such is over.
-	cat "$DISK" >/dev/null
+	# So that reading the partition table and such is over.
+	bounded "a first read" head -c 65536 "$DISK" >/dev/null
 	k=$(kicks_of "$n") u=$(used_of "$n") i=$(ios_of "$DISK")
 	verify -t "$depth" -n "$ops" "$@"
 	k=$(($(kicks_of "$n") - k)) u=$(($(used_of "$n") - u)) i=$(($(ios_of "$DISK") - i))
@@ -45,7 +45,7 @@ indirect_descriptors()
 {
 	feature "$(num_of $BLK)" 28 || skip "no indirect descriptors"
 	# Up to 256 KiB in one request: dozens of segments.
-	measure 16 $((OPS / 4)) -m 64
+	measure 16 $((OPS / 4)) -m 64 -z 16M
 }
 
 flushes()
@@ -114,7 +114,7 @@ everything_at_once()
 	local disk net rng con rc=0
 
 	need_net
-	background ioverify -q -t 8 -n $((OPS / 2)) -m 32 "$DISK"
+	background ioverify -q -t 8 -n $((OPS / 2)) -m 32 -z 16M "$DISK"
 	disk=$JOB
 	background loop_net
 	net=$JOB

@@ -336,10 +336,11 @@ pci_function()
 
 # -------------------------------------------------------------------- I/O
 
-# verify [OPTION...]: checked I/O on the disk.
+# verify [OPTION...]: checked I/O on the first part of the disk: all of it is read
+# at the end.
 verify()
 {
-	bounded "ioverify $* $DISK" ioverify -q "$@" "$DISK" ||
+	bounded "ioverify $* $DISK" ioverify -q -z 4M "$@" "$DISK" ||
 		die "ioverify $* $DISK: exit status $?"
 }
 
@@ -381,7 +382,8 @@ need_net()
 	esac
 }
 
-# net_traffic BYTES: there and back, with checksums; needs net_up before.
+# net_traffic BYTES: there and back, with checksums; needs net_up before. Returns
+# 1 if a transfer failed, 2 if data is wrong.
 net_traffic()
 {
 	local f want got
@@ -393,14 +395,14 @@ net_traffic()
 		{ note "the checksum cannot be had: $?"; return 1; }
 	want=$(cat "$f.sum")
 	got=$(sha256sum <"$f" | cut -d ' ' -f 1)
-	[ "$got" = "$want" ] || { note "downloaded $got, wanted $want"; return 1; }
+	[ "$got" = "$want" ] || { note "downloaded $got, wanted $want"; return 2; }
 	# The other way; text, because of wget.
 	base64 <"$f" >"$f.txt"
 	bounded "upload" wget -q -O "$f.sum" --post-file="$f.txt" "$HTTP/" ||
 		{ note "the upload failed: $?"; return 1; }
 	want=$(sha256sum <"$f.txt" | cut -d ' ' -f 1)
 	got=$(cat "$f.sum")
-	[ "$got" = "$want" ] || { note "uploaded $want, there arrived $got"; return 1; }
+	[ "$got" = "$want" ] || { note "uploaded $want, there arrived $got"; return 2; }
 	rm -f "$f" "$f.sum" "$f.txt"
 }
 

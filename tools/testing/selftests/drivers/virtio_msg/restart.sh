@@ -171,7 +171,7 @@ asleep()
 	alive=$(cat $CLASS/keepalive_ms)
 	timeouts=$(counter timeout)
 	lost=$(counter peer_lost)
-	background ioverify -q -t 8 -n 200 -m 16 "$DISK"
+	background ioverify -q -t 8 -n 200 -m 16 -z 16M "$DISK"
 	writer=$JOB
 	echo 0 >$CLASS/keepalive_ms
 	echo 300 >$CLASS/timeout_ms

@@ -31,7 +31,7 @@ is_short()
 
 large_requests()
 {
-	verify -t 32 -n $OPS -m 64
+	verify -t 32 -n $OPS -m 64 -z 16M
 	show
 	check_counters
 }
@@ -48,7 +48,7 @@ everything_competes()
 	local disk net a b rc=0
 
 	need_net
-	background ioverify -q -t 32 -n $OPS -m 64 "$DISK"
+	background ioverify -q -t 32 -n $OPS -m 64 -z 16M "$DISK"
 	disk=$JOB
 	background flood
 	a=$JOB
@@ -92,7 +92,7 @@ what_does_not_fit_is_refused()
 	done
 	note "disk $n does not fit"
 	cat $CLASS/ping >/dev/null || die "no answer to a PING"
-	verify -t 16 -n 20 -m 64
+	verify -t 16 -n 20 -m 64 -z 16M
 	rng_read 512 || exit 1
 	lines=$(dmesg | sed "1,/$MARK/d" | grep -c "$REFUSED")
 	[ "$lines" -eq 1 ] || die "the refusal is said $lines times"
@@ -124,7 +124,7 @@ nothing_leaks()
 	wait_ready
 	before=$(win used)
 	for _ in 1 2; do
-		verify -t 16 -n 20 -m 64
+		verify -t 16 -n 20 -m 64 -z 16M
 		host kill
 		host start || die "host start: $?"
 		wait_ready
