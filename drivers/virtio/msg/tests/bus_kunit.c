@@ -824,7 +824,7 @@ static void test_other_device(struct kunit *test)
 	virtio_msg_rescan(bt->bus);
 	fake_settle(bt->f);
 	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1 + uuid);
-	KUNIT_EXPECT_NOT_NULL(test, bt_vd(bt, 1));
+	KUNIT_ASSERT_NOT_NULL(test, bt_vd(bt, 1));
 	KUNIT_EXPECT_EQ(test, bt_vd(bt, 1)->vdev.id.device, BT_ID + 1);
 }
 
@@ -1796,7 +1796,7 @@ static void test_vq_none(struct kunit *test)
 
 	d->vq[1].max_size = 0;
 	bt_go(test);
-	KUNIT_EXPECT_EQ(test, bt->num_devs, 1);
+	KUNIT_ASSERT_EQ(test, bt->num_devs, 1);
 	KUNIT_EXPECT_EQ(test, bt_last(bt)->found, -ENOENT);
 	KUNIT_EXPECT_EQ(test, bt_probed(bt), 0);
 }
@@ -1808,7 +1808,7 @@ static void test_vq_too_many(struct kunit *test)
 
 	d->max_vqs = 3;
 	bt_go(test);
-	KUNIT_EXPECT_EQ(test, bt->num_devs, 1);
+	KUNIT_ASSERT_EQ(test, bt->num_devs, 1);
 	KUNIT_EXPECT_EQ(test, bt_last(bt)->found, -ENOENT);
 	/* It is not even asked for. */
 	KUNIT_EXPECT_LE(test, fake_count(bt->f, false, VIRTIO_MSG_GET_VQUEUE), 3);
@@ -1886,7 +1886,7 @@ static void test_vq_liar(struct kunit *test)
 	d->admin_start = 1;
 	d->admin_count = 0xffffffff;
 	bt_go(test);
-	KUNIT_EXPECT_EQ(test, bt->num_devs, 1);
+	KUNIT_ASSERT_EQ(test, bt->num_devs, 1);
 	/* Queue 1 + 2^32 - 1 is none, or at least no wild one. */
 	if (!bt_last(bt)->found)
 		KUNIT_EXPECT_LT(test, bt_last(bt)->vq[1]->index, VMSG_MAX_VQS);
@@ -1908,7 +1908,7 @@ static void test_vq_refused(struct kunit *test)
 	bt = test->priv;
 	bt->f->mangle = bt_refuse_vq;
 	bt_go(test);
-	KUNIT_EXPECT_EQ(test, bt->num_devs, 1);
+	KUNIT_ASSERT_EQ(test, bt->num_devs, 1);
 	KUNIT_EXPECT_EQ(test, bt_last(bt)->found, -EREMOTEIO);
 	KUNIT_EXPECT_NULL(test, rcu_access_pointer(bt_vd(bt, BT_NUM)->vqs));
 }
@@ -1925,7 +1925,7 @@ static void test_vq_no_room(struct kunit *test)
 	d->vq[0].max_size = 1024;
 	d->vq[3].max_size = 1024;
 	bt_go(test);
-	KUNIT_EXPECT_EQ(test, bt->num_devs, 1);
+	KUNIT_ASSERT_EQ(test, bt->num_devs, 1);
 	KUNIT_EXPECT_EQ(test, bt_last(bt)->found, -ENOSPC);
 	KUNIT_EXPECT_EQ(test, bt_vd(bt, BT_NUM)->bus->state, VMSG_BUS_RUNNING);
 }

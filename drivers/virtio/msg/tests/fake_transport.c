@@ -489,8 +489,13 @@ struct fake_msg *fake_answer(struct fake *f, const struct fake_msg *rq)
  */
 void fake_reply(struct fake *f, struct fake_msg *rq)
 {
-	struct fake_msg *r = fake_answer(f, rq);
+	struct fake_msg *r;
 
+	if (!rq) {
+		KUNIT_FAIL(f->test, "no request is held");
+		return;
+	}
+	r = fake_answer(f, rq);
 	if (f->mangle)
 		f->mangle(f, rq, r);
 	fake_deliver(f, r);
