@@ -353,7 +353,7 @@ static void vmsg_bus_work(struct work_struct *work)
 		 * for system sleep, may wait for what a lost peer will not send.
 		 */
 		vmsg_devices_fail(bus, state != VMSG_BUS_RUNNING &&
-				       state != VMSG_BUS_SUSPENDED);
+				  state != VMSG_BUS_SUSPENDED);
 		return;
 	}
 	if (test_and_clear_bit(VMSG_EV_LOST, &bus->events))

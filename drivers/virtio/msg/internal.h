@@ -516,9 +516,17 @@ static inline void vmsg_count(struct virtio_msg_bus *bus, enum vmsg_counter c)
 			dev_##level(dev, __VA_ARGS__);			\
 	} while (0)
 #define vmsg_bus_log(level, bus, ...)					\
-	__vmsg_log(level, bus, &(bus)->ctx.dev, __VA_ARGS__)
+	do {								\
+		struct virtio_msg_bus *__bus = (bus);			\
+									\
+		__vmsg_log(level, __bus, &__bus->ctx.dev, __VA_ARGS__);	\
+	} while (0)
 #define vmsg_dev_log(level, vd, ...)					\
-	__vmsg_log(level, (vd)->bus, &(vd)->vdev.dev, __VA_ARGS__)
+	do {								\
+		struct vmsg_device *__vd = (vd);			\
+									\
+		__vmsg_log(level, __vd->bus, &__vd->vdev.dev, __VA_ARGS__); \
+	} while (0)
 
 extern const struct class vmsg_class;
 extern struct workqueue_struct *vmsg_wq;

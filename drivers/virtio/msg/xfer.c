@@ -263,6 +263,7 @@ static bool vmsg_engine_full(struct vmsg_engine *e, unsigned int space)
  * of its kind to send.
  */
 static bool vmsg_pump_pong(struct virtio_msg_bus *bus, unsigned long *flags)
+	__must_hold(&bus->engine.lock)
 {
 	struct vmsg_engine *e = &bus->engine;
 	u8 frame[VMSG_HDR_MAX + 4];
