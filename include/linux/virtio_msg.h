@@ -24,10 +24,8 @@ struct virtio_msg_bus;
 
 /* send() may be called in atomic context and never sleeps. */
 #define VIRTIO_MSG_T_ATOMIC_SEND	BIT(0)
-/* The response to a request is handed to virtio_msg_rx() before send() returns. */
-#define VIRTIO_MSG_T_REPLY_IN_SEND	BIT(1)
 /* The device sees nothing but the window; a link without one is refused. */
-#define VIRTIO_MSG_T_NEEDS_WINDOW	BIT(2)
+#define VIRTIO_MSG_T_NEEDS_WINDOW	BIT(1)
 
 /**
  * struct virtio_msg_window - the memory that the peer can see
@@ -104,7 +102,8 @@ struct virtio_msg_transport_ops {
 /**
  * struct virtio_msg_transport_desc - constant data of a transport
  * @name: what users see, e.g. in virtio_config_ops.bus_name()
- * @owner: the transport's module; not pinned: its unloading ends its buses
+ * @owner: the transport's module, named in debugfs; not pinned: its unloading
+ *	ends its buses
  * @ops: its operations
  * @max_inflight: most transactions under way at once on one bus
  * @request_timeout_ms: default time-out of a transaction; 0 takes the module's
@@ -147,7 +146,7 @@ struct virtio_msg_segment;
 /**
  * struct virtio_msg_segment_desc - a segment and its doorbell
  * @name: what users see
- * @owner: the transport's module
+ * @owner: the transport's module, named in debugfs
  * @va: kernel mapping of the segment, cached or write-combining
  * @phys: its physical address
  * @size: bytes mapped at @va

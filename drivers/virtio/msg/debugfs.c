@@ -5,6 +5,7 @@
 
 #include <linux/debugfs.h>
 #include <linux/ktime.h>
+#include <linux/module.h>
 #include <linux/seq_file.h>
 
 #include "internal.h"
@@ -54,6 +55,7 @@ static int vmsg_bus_show(struct seq_file *s, void *unused)
 
 	seq_printf(s, "state: %s\n", vmsg_bus_state_name(state));
 	seq_printf(s, "transport: %s\n", bus->desc->name);
+	seq_printf(s, "module: %s\n", module_name(bus->desc->owner));
 	if (state == VMSG_BUS_RUNNING || state == VMSG_BUS_SUSPENDED) {
 		seq_printf(s, "wire: %s\n", virtio_msg_wire_name(link.wire));
 		seq_printf(s, "message size: %u\n", link.max_msg_size);
