@@ -17,14 +17,22 @@ need_reset()
 	ethtool -g "$IF" >/dev/null 2>&1 || skip "this driver cannot resize its rings"
 }
 
+# current rx|tx: entries of the ring as it is
+current()
+{
+	ethtool -g "$IF" | awk -v w="$(echo "$1" | tr rtx RTX):" \
+		'/^Current/ { now = 1 } now && $1 == w { print $2; exit }'
+}
+
 # resize rx|tx SIZE
 resize()
 {
 	local got
 
+	# ethtool takes it for an error if there is nothing to change.
+	[ "$(current "$1")" -ne "$2" ] || return 0
 	bounded "ethtool -G $IF $1 $2" ethtool -G "$IF" "$1" "$2" || die "ethtool -G $1 $2: $?"
-	got=$(ethtool -g "$IF" | awk -v w="$(echo "$1" | tr rtx RTX):" \
-		'/^Current/ { now = 1 } now && $1 == w { print $2; exit }')
+	got=$(current "$1")
 	[ "$got" -eq "$2" ] || die "asked for $1 $2, got $got"
 }
 
