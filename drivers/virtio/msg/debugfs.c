@@ -120,11 +120,16 @@ static int vmsg_devices_show(struct seq_file *s, void *unused)
 		vd = vmsg_device_get(slot);
 		if (!vd)
 			continue;
-		seq_printf(s, "%u %u %#x %pUb %lld %lld %lld %zu %s\n", vd->num,
+		seq_printf(s, "%u %u %#x %pUb %lld %lld %lld %zu ", vd->num,
 			   vd->info.device_id, READ_ONCE(vd->status),
 			   vd->info.uuid, atomic64_read(&vd->messages),
 			   atomic64_read(&vd->kicks), atomic64_read(&vd->used),
-			   vd->limits.max_mapping, dev_name(&vd->vdev.dev) ?: "-");
+			   vd->limits.max_mapping);
+		/* Our reference keeps the memory, but not the device's name. */
+		if (test_bit(VMSG_DEV_READY, &vd->flags))
+			seq_printf(s, "virtio%d\n", vd->vdev.index);
+		else
+			seq_puts(s, "-\n");
 		vmsg_device_put(vd);
 	}
 	return 0;
