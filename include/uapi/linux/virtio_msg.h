@@ -3,11 +3,13 @@
  * virtio-msg: virtio devices over messages
  *
  * What both sides of a bus agree on: message numbers, headers, and the layout
- * of the shared-memory segment.  All integers are little-endian.
+ * of the shared-memory segment, all integers little-endian; and, at the end,
+ * the interface of /dev/virtio-msg.
  */
 #ifndef _UAPI_LINUX_VIRTIO_MSG_H
 #define _UAPI_LINUX_VIRTIO_MSG_H
 
+#include <linux/ioctl.h>
 #include <linux/types.h>
 
 /* Wire revisions, and the bits that offer and select them in a segment. */
@@ -178,5 +180,139 @@ struct virtio_msg_qhead {
 #define VIRTIO_MSG_SPSC_TAIL		64
 #define VIRTIO_MSG_SPSC_SLOTS		128
 #define VIRTIO_MSG_SPSC_SLOT_SIZE	64
+
+/*
+ * /dev/virtio-msg: buses whose device side is a process.
+ *
+ * An open file becomes a bus by VIRTIO_MSG_USER_SETUP or by
+ * VIRTIO_MSG_USER_TAKE_OVER, once.  Then read() takes whole frames that the
+ * driver side sent, write() gives whole frames to it; each frame begins on a
+ * multiple of VIRTIO_MSG_USER_ALIGN bytes, the bytes between are zero and may
+ * be left out behind the last one.  Rings and buffers lie in the window, a
+ * sealed memory file; its first byte has the wire address
+ * VIRTIO_MSG_USER_WINDOW.
+ *
+ * Every structure begins with its own size, so that it can grow: what a newer
+ * caller adds must be zero for an older kernel, else the call is refused with
+ * E2BIG.  Reserved fields and unknown flags must be zero, else EINVAL.
+ */
+#define VIRTIO_MSG_USER_VERSION		1
+#define VIRTIO_MSG_USER_ALIGN		8
+#define VIRTIO_MSG_USER_NAME_LEN	32	/* with its terminating zero */
+#define VIRTIO_MSG_USER_WINDOW		((__u64)VIRTIO_MSG_AREA_SEGMENT << \
+					 VIRTIO_MSG_AREA_SHIFT)
+
+/**
+ * struct virtio_msg_user_info - what this kernel offers the caller
+ * @size: of this structure, set by the caller
+ * @version: VIRTIO_MSG_USER_VERSION
+ * @setup_flags: VIRTIO_MSG_USER_F_* that are known
+ * @wires: bitmap of wire revisions, bit VIRTIO_MSG_WIRE_*
+ * @max_msg_size: longest frame, bytes
+ * @max_frames: most frames that may wait for read()
+ * @max_devices: most devices of one bus
+ * @reserved: zero
+ * @max_window: largest window, bytes
+ */
+struct virtio_msg_user_info {
+	__u32 size;
+	__u32 version;
+	__u32 setup_flags;
+	__u32 wires;
+	__u32 max_msg_size;
+	__u32 max_frames;
+	__u32 max_devices;
+	__u32 reserved;
+	__aligned_u64 max_window;
+};
+
+/*
+ * Kicks go to the eventfd of their queue where one is set.  An eventfd has no
+ * room for a position, so that VIRTIO_F_NOTIFICATION_DATA is not offered then.
+ */
+#define VIRTIO_MSG_USER_F_KICKFD	0x1
+
+/**
+ * struct virtio_msg_user_setup - make this file a bus
+ * @size: of this structure, set by the caller
+ * @flags: VIRTIO_MSG_USER_F_*
+ * @wire: the wire revision, VIRTIO_MSG_WIRE_*
+ * @max_msg_size: longest frame of either side, bytes
+ * @window_size: bytes, a multiple of the page size
+ * @frames: frames that may wait for read(); 0 chooses
+ * @max_devices: devices that the bus may have; 0 chooses
+ * @recover_ms: how long the devices wait for a successor when this file is
+ *	closed, milliseconds; 0: they are removed at once
+ * @reserved: zero
+ * @name: by which a successor finds the bus; may be empty if @recover_ms is 0
+ * @window_fd: set by the kernel: the window, to be mapped with MAP_SHARED
+ * @bus: set by the kernel: N of /sys/class/virtio-msg/virtio-msgN
+ */
+struct virtio_msg_user_setup {
+	__u32 size;
+	__u32 flags;
+	__u32 wire;
+	__u32 max_msg_size;
+	__aligned_u64 window_size;
+	__u32 frames;
+	__u32 max_devices;
+	__u32 recover_ms;
+	__u32 reserved;
+	char name[VIRTIO_MSG_USER_NAME_LEN];
+	__s32 window_fd;
+	__u32 bus;
+};
+
+/*
+ * Nothing that the predecessor acknowledged is lost: the devices' state and
+ * write caches are intact.  Block devices, network cards and entropy sources
+ * then go on with the rings that they have; without the flag, and all others,
+ * they are removed and come back as new ones.
+ */
+#define VIRTIO_MSG_USER_TAKE_OVER_F_INTACT	0x1
+
+/**
+ * struct virtio_msg_user_take_over - go on with a bus whose file was closed
+ * @size: of this structure, set by the caller
+ * @flags: VIRTIO_MSG_USER_TAKE_OVER_F_*
+ * @name: of the bus
+ * @setup: set by the kernel: what the bus was set up with, and a new window_fd
+ */
+struct virtio_msg_user_take_over {
+	__u32 size;
+	__u32 flags;
+	char name[VIRTIO_MSG_USER_NAME_LEN];
+	struct virtio_msg_user_setup setup;
+};
+
+#define VIRTIO_MSG_USER_KICK	1	/* the kernel signals: new buffers */
+#define VIRTIO_MSG_USER_CALL	2	/* the device side signals: used buffers */
+
+/**
+ * struct virtio_msg_user_eventfd - an eventfd in place of EVENT_AVAIL or EVENT_USED
+ * @size: of this structure, set by the caller
+ * @what: VIRTIO_MSG_USER_KICK, which needs VIRTIO_MSG_USER_F_KICKFD, or
+ *	VIRTIO_MSG_USER_CALL
+ * @dev_num: device number
+ * @vq: queue of the device
+ * @fd: the eventfd, or -1 for none any more
+ */
+struct virtio_msg_user_eventfd {
+	__u32 size;
+	__u32 what;
+	__u16 dev_num;
+	__u16 vq;
+	__s32 fd;
+};
+
+#define VIRTIO_MSG_USER_IOC		0xBB
+#define VIRTIO_MSG_USER_GET_INFO	_IOWR(VIRTIO_MSG_USER_IOC, 0x00, \
+					      struct virtio_msg_user_info)
+#define VIRTIO_MSG_USER_SETUP		_IOWR(VIRTIO_MSG_USER_IOC, 0x01, \
+					      struct virtio_msg_user_setup)
+#define VIRTIO_MSG_USER_TAKE_OVER	_IOWR(VIRTIO_MSG_USER_IOC, 0x02, \
+					      struct virtio_msg_user_take_over)
+#define VIRTIO_MSG_USER_SET_EVENTFD	_IOW(VIRTIO_MSG_USER_IOC, 0x03, \
+					     struct virtio_msg_user_eventfd)
 
 #endif /* _UAPI_LINUX_VIRTIO_MSG_H */
