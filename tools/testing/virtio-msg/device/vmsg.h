@@ -4,7 +4,8 @@
  *
  * A bus (struct vmsg_bus) holds devices (struct vmsg_dev) and answers messages.
  * It is fed by a link: the shared-memory segment (struct vmsg_seg), a pair of
- * raw SPSC pages (struct vmsg_spsc), or anything else that delivers frames.
+ * raw SPSC pages (struct vmsg_spsc), a stream of frames (struct vmsg_stream), or
+ * anything else that delivers frames.
  * The library allocates nothing, never blocks and has no locks: its caller
  * serialises all calls that concern one bus.
  */
@@ -460,5 +461,52 @@ extern const struct vmsg_link_ops vmsg_spsc_link;
 uint32_t vmsg_spsc_slots(uint32_t size);
 int vmsg_spsc_start(struct vmsg_spsc *spsc, unsigned int wire);
 bool vmsg_spsc_poll(struct vmsg_spsc *spsc);
+
+/* ------------------------------------------------- streams of frames */
+
+/**
+ * struct vmsg_stream - a link whose frames are read and written many at a time
+ * @bus: its bus, whose link_priv is this
+ * @rx: room for what one read gives
+ * @tx: room for what one write takes, at least one frame
+ * @rx_size: bytes of @rx
+ * @tx_size: bytes of @tx
+ * @read: bytes that were read, whole frames; 0 or less if there is nothing
+ * @write: bytes of whole frames that were taken; -VMSG_EAGAIN to try it later;
+ *	another error if the first frame was refused
+ * @priv: the caller's
+ * @tx_blocked: write() said that it is full
+ * @reads: that gave something
+ * @writes: that were not told to try it later
+ * @frames_in: frames of all reads
+ * @frames_out: frames of all writes
+ * @rejected: frames that the driver side refused
+ */
+struct vmsg_stream {
+	struct vmsg_bus *bus;
+	uint8_t *rx;
+	uint8_t *tx;
+	uint32_t rx_size;
+	uint32_t tx_size;
+	int (*read)(struct vmsg_stream *s, uint8_t *buf, uint32_t len);
+	int (*write)(struct vmsg_stream *s, const uint8_t *buf, uint32_t len);
+	void *priv;
+
+	/* the library's */
+	bool tx_blocked;
+	uint32_t rx_pos;
+	uint32_t rx_len;
+	uint32_t tx_pos;
+	uint32_t tx_len;
+	uint64_t reads;
+	uint64_t writes;
+	uint64_t frames_in;
+	uint64_t frames_out;
+	uint64_t rejected;
+};
+
+extern const struct vmsg_link_ops vmsg_stream_link;
+
+bool vmsg_stream_poll(struct vmsg_stream *s);
 
 #endif /* VMSG_H */

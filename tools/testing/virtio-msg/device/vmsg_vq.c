@@ -110,17 +110,26 @@ int vmsg_vq_set(struct vmsg_vq *vq, uint32_t size, uint64_t desc,
 	return 0;
 }
 
+/*
+ * A split ring goes on where its used index stands: 0 in a fresh one.  In one
+ * that an earlier device side has worked on, the driver has arranged that what
+ * lies between there and the available index is what was never used.
+ */
 int vmsg_vq_enable(struct vmsg_vq *vq)
 {
+	uint16_t used = 0;
+
 	if (!vq->size)
 		return -VMSG_EINVAL;
+	if (!vq->packed)
+		used = vmsg_ld16(vq->device + 2);
 	vq->enabled = true;
 	vq->wrap_avail = true;
 	vq->wrap_used = true;
 	vq->signalled_valid = false;
-	vq->last_avail = 0;
-	vq->used_idx = 0;
-	vq->signalled = 0;
+	vq->last_avail = used;
+	vq->used_idx = used;
+	vq->signalled = used;
 	vq->inuse = 0;
 	vq->unsignalled = 0;
 	return 0;

@@ -445,6 +445,67 @@ static void fairness(void)
 	free(c);
 }
 
+/*
+ * A device side that was replaced: the same ring, with buffers that were made
+ * available and never used.  @from: where its indices stand before.
+ */
+static void resume(uint64_t want, uint16_t from, const char *what)
+{
+	uint64_t got = 0;
+	unsigned int i, n = 0;
+	bool good = true;
+	uint32_t len;
+	struct rig r;
+
+	rig_up(&r, want, 16);
+	/* A ring with a past: the indices are set as if it had been used. */
+	drv_set_status(r.d, 1, 0);
+	vmsg_st16(drv_ptr(r.d, r.vq.device) + 2, from);
+	vmsg_st16(drv_ptr(r.d, r.vq.driver) + 2, from);
+	r.vq.next = from;
+	r.vq.last_used = from;
+	r.vq.kicked = from;
+	for (i = 0; i < 3; i++) {
+		memset(drv_ptr(r.d, r.data + 512 * i), (int)(0x40 + i), 512);
+		good &= add_io(&r, i, 1, i) >= 0;
+	}
+	good &= !drv_negotiate(r.d, 1, want, &got) && got == (want | VMSG_F_VERSION_1 |
+							     VMSG_F_ACCESS_PLATFORM);
+	good &= drv_vq_set(&r.vq) >= 0 && drv_set_status(r.d, 1, 0xf) == 0xf;
+	host_poll(r.h);
+	for (i = 0; i < 3; i++)
+		if (drv_vq_wait(&r.vq, &len) >= 0)
+			n++;
+	for (i = 0; i < 3; i++)
+		good &= *drv_ptr(r.d, r.status + i) == 0 &&
+			r.blk->data[512 * i + 511] == 0x40 + i;
+	ok(good && n == 3, "%s: a ring that stands at %u goes on", what, from);
+	ok(vmsg_ld16(drv_ptr(r.d, r.vq.device) + 2) == (uint16_t)(from + 3),
+	   "%s: each was used once", what);
+	ok(r.blk->dev.stats.requests == 3 && !host_faults,
+	   "%s: nothing was done that had been done", what);
+	rig_down(&r);
+}
+
+/* The used index is the driver's to write too: it cannot lead astray. */
+static void resume_evil(void)
+{
+	uint64_t got = 0;
+	struct rig r;
+
+	rig_up(&r, 0, 16);
+	drv_set_status(r.d, 1, 0);
+	vmsg_st16(drv_ptr(r.d, r.vq.device) + 2, 40000);
+	vmsg_st16(drv_ptr(r.d, r.vq.driver) + 2, 40017);
+	drv_negotiate(r.d, 1, 0, &got);
+	drv_vq_set(&r.vq);
+	drv_set_status(r.d, 1, 0xf);
+	host_poll(r.h);
+	ok(host_faults == 1 && drv_get_status(r.d, 1) & 0x40,
+	   "more outstanding than the ring has: %s", host_why);
+	rig_down(&r);
+}
+
 int main(void)
 {
 	static const uint16_t sizes[] = { 8, 16, 64 };
@@ -472,5 +533,9 @@ int main(void)
 	noise(pk, "packed");
 	noise(pk | IND | ev, "packed indirect");
 	fairness();
+	resume(0, 5, "split");
+	resume(0, 65534, "split");
+	resume(ev | IND, 65534, "split event_idx indirect");
+	resume_evil();
 	return done();
 }

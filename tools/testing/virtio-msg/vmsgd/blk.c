@@ -5,7 +5,7 @@
  * The rings that the guest made are handed to the back end as they are: a wire
  * address is what vhost-user calls a guest address, and the window is the one
  * memory region.  So the data path is the back end's alone, and we carry kicks
- * and calls.
+ * and calls, unless the driver side takes the eventfds themselves.
  *
  * What follows from that: a descriptor that points outside the window makes the
  * back end drop the connection without a word.  It reaches no other memory and
@@ -85,6 +85,7 @@ enum state {
 struct ring {
 	int kick;
 	struct source call;	/* its priv is the device */
+	bool direct;		/* the driver side uses the two itself */
 	uint16_t told;		/* used index of which the driver was told */
 	uint16_t counted;	/* used index up to which statistics go */
 	uint16_t last_used;	/* at the last look of the watchdog */
@@ -289,8 +290,12 @@ static void close_rings(struct blk *b)
 
 		if (r->kick < 0)
 			continue;
+		if (r->direct)
+			link_eventfd(&b->dev, (uint16_t)q, -1, -1);
+		else
+			loop_del(&r->call);
+		r->direct = false;
 		close(r->kick);
-		loop_del(&r->call);
 		close(r->call.fd);
 		r->kick = -1;
 		r->call.fd = -1;
@@ -423,7 +428,8 @@ static int start_ring(struct blk *b, unsigned int q)
 	struct vmsg_vq *vq = &b->vq[q];
 	struct ring *r = &b->ring[q];
 	uint64_t addr[5] = { q, vq->desc_addr, vq->device_addr, vq->driver_addr };
-	uint16_t base = b->resume ? vmsg_ld16(vq->device + 2) : 0;
+	/* 0 in a fresh ring, else where the last device side came to its end. */
+	uint16_t base = vmsg_ld16(vq->device + 2);
 
 	r->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r->call.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -434,7 +440,8 @@ static int start_ring(struct blk *b, unsigned int q)
 	r->told = base;
 	r->counted = base;
 	r->last_used = base;
-	if (loop_add(&r->call, EPOLLIN) < 0)
+	r->direct = link_eventfd(&b->dev, (uint16_t)q, r->kick, r->call.fd);
+	if (!r->direct && loop_add(&r->call, EPOLLIN) < 0)
 		return -1;
 	/* Call before kick: what is replayed is so from the kick on. */
 	return vu_set_ring(b, VU_SET_VRING_NUM, q, vq->size) < 0 ||
@@ -1009,6 +1016,8 @@ static struct device *blk_create(struct spec *spec, char **err)
 		}
 		b->file = real;
 		b->format = xstrdup(format ? format : "raw");
+		/* What other formats know is not all in the file at any time. */
+		b->d.volatile_state = strcmp(b->format, "raw");
 	} else {
 		if (strlen(socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
 			*err = xasprintf("%s: the name is too long", socket);

@@ -100,6 +100,7 @@ static struct device *ramblk_create(struct spec *spec, char **err)
 	vmsg_ramblk_init(&b->b, b->mem, b->size / 512, ro);
 	b->d.vd = &b->b.dev;
 	b->d.identity = xasprintf("ramblk:%zu", b->size);
+	b->d.volatile_state = true;
 	return &b->d;
 }
 

@@ -1,25 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmsgd: virtio-msg devices behind an ivshmem segment
+ * vmsgd: virtio-msg devices, behind an ivshmem segment or /dev/virtio-msg
  *
- * An ordinary client of the ivshmem server, with a new peer id at each start.
  * One thread, one loop: the library is called from here alone.
  */
 #define _GNU_SOURCE
 #include <argp.h>
-#include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmsgd.h"
@@ -39,18 +34,18 @@ static const char *const wire_names[VIRTIO_MSG_WIRE_COUNT] = {
 };
 
 static struct {
-	const char *ivshmem;
+	const struct link_ops *link;
+	const char *where;
 	const char *control;
-	uint32_t wire;
 	const char *dev[4096];
 	int ndev;
-} opt = { .wire = 0xf };
+} opt;
 
 int shm_fd = -1, lock_fd = -1;
 uint64_t shm_size, window_offset, window_length;
+uint32_t wires = 0xf;
+struct vmsg_bus bus;
 
-static struct vmsg_bus bus;
-static struct vmsg_seg seg;
 static struct device *devices;
 static bool stopping;
 static bool started;
@@ -360,247 +355,6 @@ static void sweep(void)
 	}
 }
 
-/* --------------------------------------------------------------- ivshmem */
-
-struct peer {
-	uint16_t id;
-	int fd;			/* of vector 0 */
-	struct peer *next;
-};
-
-static struct source server;
-static struct peer *peers;
-static int64_t own_id = -1;
-static struct source own_vector[64];
-static unsigned int nvectors;
-
-static void on_doorbell(struct source *src, uint32_t events)
-{
-	uint64_t count;
-	ssize_t n;
-
-	(void)events;
-	/* What it is about is in the segment, which is looked at anyway. */
-	n = read(src->fd, &count, sizeof(count));
-	(void)n;
-}
-
-static void ring(struct peer *p)
-{
-	uint64_t one = 1;
-
-	if (write(p->fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		debug("doorbell of peer %u: %m", p->id);
-}
-
-static void doorbell(struct vmsg_seg *s, uint16_t id)
-{
-	struct peer *p;
-
-	(void)s;
-	for (p = peers; p; p = p->next) {
-		if (id != VIRTIO_MSG_PEER_NONE && p->id != id)
-			continue;
-		/* Nobody has said who it is: it is for whoever is there. */
-		ring(p);
-		if (id != VIRTIO_MSG_PEER_NONE)
-			return;
-	}
-}
-
-static void peer_message(int64_t id, int fd)
-{
-	struct peer *p, **pp;
-
-	if (id == own_id) {
-		struct source *v = &own_vector[nvectors];
-
-		if (fd < 0 || nvectors == 64) {
-			if (fd >= 0)
-				close(fd);
-			return;
-		}
-		v->fd = fd;
-		v->fn = on_doorbell;
-		set_nonblock(fd);
-		if (loop_add(v, EPOLLIN) < 0) {
-			info("doorbell: %m");
-			close(fd);
-			return;
-		}
-		nvectors++;
-		return;
-	}
-	if (id < 0 || id >= VIRTIO_MSG_PEER_NONE) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	for (pp = &peers; (p = *pp); pp = &p->next)
-		if (p->id == id)
-			break;
-	if (fd < 0) {
-		if (!p)
-			return;
-		debug("peer %u left", p->id);
-		*pp = p->next;
-		close(p->fd);
-		free(p);
-		if (started)
-			vmsg_seg_peer_gone(&seg, (uint16_t)id, now_ms());
-		return;
-	}
-	if (p) {
-		/* A further vector; all our doorbells are vector 0. */
-		close(fd);
-		return;
-	}
-	p = xzalloc(sizeof(*p));
-	p->id = (uint16_t)id;
-	p->fd = fd;
-	set_nonblock(fd);
-	p->next = peers;
-	peers = p;
-	debug("peer %u is there", p->id);
-}
-
-/* Return: 1 got one, 0 nothing there, -1 end. */
-static int server_read(int64_t *value, int *fd, bool wait)
-{
-	static uint8_t buf[8];
-	static size_t have;
-	static int pending = -1;
-
-	while (have < sizeof(buf)) {
-		char control[CMSG_SPACE(sizeof(int))];
-		struct iovec iov = { .iov_base = buf + have,
-				     .iov_len = sizeof(buf) - have };
-		struct msghdr msg = {
-			.msg_iov = &iov, .msg_iovlen = 1,
-			.msg_control = control, .msg_controllen = sizeof(control),
-		};
-		struct cmsghdr *cm;
-		ssize_t n = recvmsg(server.fd, &msg, MSG_CMSG_CLOEXEC |
-				    (wait ? 0 : MSG_DONTWAIT));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return 0;
-		if (n <= 0)
-			return -1;
-		cm = CMSG_FIRSTHDR(&msg);
-		if (cm && cm->cmsg_level == SOL_SOCKET &&
-		    cm->cmsg_type == SCM_RIGHTS) {
-			if (pending >= 0)
-				close(pending);
-			memcpy(&pending, CMSG_DATA(cm), sizeof(int));
-		}
-		have += (size_t)n;
-	}
-	memcpy(value, buf, 8);
-	*value = (int64_t)le64toh((uint64_t)*value);
-	*fd = pending;
-	pending = -1;
-	have = 0;
-	return 1;
-}
-
-static void on_server(struct source *src, uint32_t events)
-{
-	int64_t value;
-	int fd, ret;
-
-	(void)src;
-	(void)events;
-	while ((ret = server_read(&value, &fd, false)) > 0)
-		peer_message(value, fd);
-	if (ret < 0) {
-		info("the ivshmem server is gone");
-		exit_status = 1;
-		stopping = true;
-	}
-}
-
-static bool join_server(void)
-{
-	struct timeval tv = { .tv_sec = 5 };
-	struct stat st;
-	int64_t value;
-	int fd;
-
-	server.fd = unix_connect(opt.ivshmem);
-	server.fn = on_server;
-	if (server.fd < 0) {
-		info("%s: %m (is vmsg-ivshmem running?)", opt.ivshmem);
-		return false;
-	}
-	setsockopt(server.fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	if (server_read(&value, &fd, true) != 1 || value || fd >= 0 ||
-	    server_read(&own_id, &fd, true) != 1 || own_id < 0 ||
-	    own_id >= VIRTIO_MSG_PEER_NONE || fd >= 0 ||
-	    server_read(&value, &shm_fd, true) != 1 || value != -1 ||
-	    shm_fd < 0) {
-		info("%s does not speak the ivshmem protocol", opt.ivshmem);
-		return false;
-	}
-	/* Our own vectors come last, so all that are there are known then. */
-	while (!nvectors) {
-		if (server_read(&value, &fd, true) != 1) {
-			info("%s: no doorbell vector", opt.ivshmem);
-			return false;
-		}
-		peer_message(value, fd);
-	}
-	if (fstat(shm_fd, &st) < 0 || st.st_size < 4096) {
-		info("the shared memory has no size");
-		return false;
-	}
-	shm_size = (uint64_t)st.st_size;
-	seg.size = shm_size;
-	seg.mem = mmap(NULL, shm_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		       shm_fd, 0);
-	if (seg.mem == MAP_FAILED) {
-		info("mmap: %m");
-		return false;
-	}
-	return loop_add(&server, EPOLLIN) == 0;
-}
-
-/*
- * One daemon at a time, and no writer left over from the last one: its block
- * back ends hold this lock until they are gone.  The memory is opened once more
- * for it, as locks belong to what open() returns, which all clients share.
- */
-static bool take_lock(void)
-{
-	uint64_t until = now_ms() + LOCK_MS;
-	bool told = false;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", shm_fd);
-	lock_fd = open(path, O_RDWR | O_CLOEXEC);
-	if (lock_fd < 0) {
-		info("cannot open the memory again to lock it: %m");
-		return false;
-	}
-	while (flock(lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR) {
-			info("flock: %m");
-			return false;
-		}
-		if (now_ms() > until) {
-			info("another vmsgd, or a back end that it left, uses this memory");
-			return false;
-		}
-		if (!told)
-			debug("waiting for another vmsgd to end");
-		told = true;
-		usleep(5000);
-	}
-	return true;
-}
-
 /* --------------------------------------------------------------- library */
 
 void get_random(void *buf, size_t len)
@@ -617,11 +371,10 @@ void get_random(void *buf, size_t len)
 	}
 }
 
-static uint32_t random32(struct vmsg_seg *s)
+uint32_t random32(void)
 {
 	uint32_t v;
 
-	(void)s;
 	get_random(&v, sizeof(v));
 	return v;
 }
@@ -636,63 +389,64 @@ static void bus_log(struct vmsg_bus *b, struct vmsg_dev *dev, const char *what,
 		info("bus: %s (%u, 0x%x)", what, value, value);
 }
 
-static bool make_bus(void)
+void bus_init(uint32_t frame_size)
 {
-	int ret;
-
-	seg.bus = &bus;
-	seg.wire_offered = opt.wire;
-	seg.device_peer = (uint16_t)own_id;
-	seg.doorbell = doorbell;
-	seg.random = random32;
-	seg.bare_wire = VIRTIO_MSG_WIRE_V2;
-	while (!(opt.wire >> seg.bare_wire & 1))
-		seg.bare_wire = (seg.bare_wire + 1) % VIRTIO_MSG_WIRE_COUNT;
-	ret = vmsg_seg_init(&seg);
-	if (ret == -VMSG_ENOENT) {
-		info("no virtio-msg segment in the memory of %s", opt.ivshmem);
-		return false;
-	}
-	if (ret) {
-		info("the segment's layout is impossible, or too small for the wire revisions asked for");
-		return false;
-	}
-	if (seg.l.bare) {
-		/* Nobody says where the window is: all that is left. */
-		uint64_t end = seg.l.drv_elems + (uint64_t)seg.l.num_elems *
-			       seg.l.elem_size;
-
-		seg.bare_window_offset = (end + 4095) & ~4095ULL;
-		seg.bare_window_length = seg.size - seg.bare_window_offset;
-		if (vmsg_seg_init(&seg))
-			return false;
-	}
-	window_offset = seg.l.window_offset;
-	window_length = seg.l.window_length;
-
 	bus.require = VMSG_F_VERSION_1 | VMSG_F_ACCESS_PLATFORM;
-	bus.frame_size = seg.l.elem_size;
+	bus.frame_size = frame_size;
 	bus.frame = xzalloc(2 * (size_t)bus.frame_size);
 	bus.backlog_slots = BACKLOG;
 	bus.backlog = xzalloc(BACKLOG * ((size_t)bus.frame_size + 8));
-	bus.random = random32(NULL);
+	bus.random = random32();
 	bus.log = bus_log;
+}
+
+/* Whoever shares the lock with us shares what it is for: our back ends. */
+bool lock_wait(const char *what)
+{
+	uint64_t until = now_ms() + LOCK_MS;
+	bool told = false;
+
+	while (flock(lock_fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR) {
+			info("flock: %m");
+			return false;
+		}
+		if (now_ms() > until) {
+			info("another vmsgd, or a back end that it left, uses %s", what);
+			return false;
+		}
+		if (!told)
+			debug("waiting for another vmsgd to end");
+		told = true;
+		usleep(5000);
+	}
 	return true;
 }
 
-/* --------------------------------------------------------------- control */
-
-static const char *state_name(void)
+void link_ended(const char *why)
 {
-	static const char *const names[] = {
-		[VMSG_SEG_STOPPED] = "stopped", [VMSG_SEG_CLEANUP] = "cleanup",
-		[VMSG_SEG_HOLD] = "hold", [VMSG_SEG_INIT] = "init",
-		[VMSG_SEG_READY] = "ready", [VMSG_SEG_HALF] = "half",
-		[VMSG_SEG_RUN] = "run",
-	};
-
-	return names[seg.state];
+	info("%s", why);
+	exit_status = 1;
+	stopping = true;
 }
+
+/* What was acknowledged outlives us, in all devices. */
+bool devices_intact(void)
+{
+	struct device *d;
+
+	for (d = devices; d; d = d->next)
+		if (d->volatile_state)
+			return false;
+	return true;
+}
+
+bool link_eventfd(struct vmsg_dev *dev, uint16_t vq, int kick, int call)
+{
+	return opt.link->eventfd && opt.link->eventfd(dev, vq, kick, call);
+}
+
+/* --------------------------------------------------------------- control */
 
 static const char *const transport_names[256] = {
 	[VIRTIO_MSG_GET_DEVICE_INFO] = "GET_DEVICE_INFO",
@@ -755,12 +509,11 @@ static void print_bus(FILE *f, bool json)
 	const char *wire = bus.up ? wire_names[bus.wire] : "none";
 
 	if (json) {
-		fprintf(f, "\"bus\":{\"state\":\"%s\",\"wire\":\"%s\",\"own_peer\":%d,\"driver_peer\":%d,\"device_instance\":%u,\"driver_instance\":%u,\"links\":%llu,\"losses\":%u,\"doorbells\":%llu,\"malformed\":%llu,\"refused\":%llu,\"stray\":%llu,\"backlogged\":%llu,\"received\":",
-			state_name(), wire, (int)own_id,
-			seg.driver_peer == VIRTIO_MSG_PEER_NONE ? -1 : seg.driver_peer,
-			seg.device_instance, seg.driver_instance,
-			(unsigned long long)st->links, seg.drops,
-			(unsigned long long)seg.doorbells_out,
+		fprintf(f, "\"bus\":{\"link\":\"%s\",\"state\":\"%s\",\"wire\":\"%s\",",
+			opt.link->name, opt.link->state(), wire);
+		opt.link->print(f, true);
+		fprintf(f, "\"links\":%llu,\"malformed\":%llu,\"refused\":%llu,\"stray\":%llu,\"backlogged\":%llu,\"received\":",
+			(unsigned long long)st->links,
 			(unsigned long long)st->malformed,
 			(unsigned long long)st->refused,
 			(unsigned long long)st->stray,
@@ -771,12 +524,10 @@ static void print_bus(FILE *f, bool json)
 		fputc('}', f);
 		return;
 	}
-	fprintf(f, "bus: %s, wire %s, our peer id %d, the driver's %d, came up %llu times, lost %u times\n",
-		state_name(), wire, (int)own_id,
-		seg.driver_peer == VIRTIO_MSG_PEER_NONE ? -1 : seg.driver_peer,
-		(unsigned long long)st->links, seg.drops);
-	fprintf(f, "doorbells rung %llu; malformed %llu, refused %llu, stray %llu, backlogged %llu\n",
-		(unsigned long long)seg.doorbells_out,
+	fprintf(f, "bus: %s, wire %s, came up %llu times\n", opt.link->state(),
+		wire, (unsigned long long)st->links);
+	opt.link->print(f, false);
+	fprintf(f, "malformed %llu, refused %llu, stray %llu, backlogged %llu\n",
 		(unsigned long long)st->malformed,
 		(unsigned long long)st->refused, (unsigned long long)st->stray,
 		(unsigned long long)st->backlogged);
@@ -1033,7 +784,7 @@ static void client_command(struct client *c)
 	} else if (!strcmp(c->line, "ping")) {
 		c->ping = true;
 		c->waiting = true;
-		if (vmsg_bus_ping(&bus, random32(NULL)))
+		if (vmsg_bus_ping(&bus, random32()))
 			answer_error(c, "the bus is not up, or full");
 	} else {
 		answer_error(c, "unknown command");
@@ -1093,11 +844,13 @@ static void on_control(struct source *src, uint32_t events)
 
 /* --------------------------------------------------------------- options */
 
-enum { O_IVSHMEM = 256, O_CONTROL, O_WIRE, O_DEV };
+enum { O_IVSHMEM = 256, O_ON, O_CONTROL, O_WIRE, O_DEV };
 
 static const struct argp_option options[] = {
 	{ "ivshmem", O_IVSHMEM, "PATH", 0,
-	  "Socket of the ivshmem server (required)", 1 },
+	  "Socket of the ivshmem server", 1 },
+	{ "on", O_ON, "LINK", 0,
+	  "Where the driver side is, see below; this or --ivshmem is required", 1 },
 	{ "control", O_CONTROL, "PATH", 0,
 	  "Socket for vmsgctl", 1 },
 	{ "wire", O_WIRE, "REV[,REV]...", 0,
@@ -1133,13 +886,26 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
 	case O_IVSHMEM:
-		opt.ivshmem = arg;
+	case O_ON:
+		if (opt.link)
+			argp_error(state, "one --ivshmem or --on, please");
+		opt.link = &ivshmem_link;
+		opt.where = arg;
+		if (key == O_IVSHMEM)
+			break;
+		if (!strncmp(arg, "ivshmem:", 8))
+			opt.where = arg + 8;
+		else if (arg[0] == '/')
+			opt.link = &user_link;
+		else
+			argp_error(state, "--on: '%s' is neither ivshmem:PATH nor the path of a device",
+				   arg);
 		break;
 	case O_CONTROL:
 		opt.control = arg;
 		break;
 	case O_WIRE:
-		opt.wire = parse_wire(arg, state);
+		wires = parse_wire(arg, state);
 		break;
 	case O_DEV:
 		if (opt.ndev == (int)(sizeof(opt.dev) / sizeof(opt.dev[0])))
@@ -1154,8 +920,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "unexpected argument '%s'", arg);
 		break;
 	case ARGP_KEY_END:
-		if (!opt.ivshmem)
-			argp_error(state, "--ivshmem is required");
+		if (!opt.link)
+			argp_error(state, "--on or --ivshmem is required");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -1175,6 +941,13 @@ static char *help_filter(int key, const char *text, void *input)
 	f = open_memstream(&out, &len);
 	if (!f)
 		return (char *)text;
+	fputs("LINK is one of these:\n\n"
+	      "  ivshmem:PATH\n"
+	      "    the same as --ivshmem PATH\n"
+	      "  /dev/virtio-msg[,name=NAME][,recover=MS][,take-over][,window=64M][,kickfd=off]\n"
+	      "    this kernel itself. With recover= the devices wait so long for a\n"
+	      "    successor when the daemon is killed; take-over makes it one, if a\n"
+	      "    bus of that name waits. kickfd=off: all kicks are messages.\n\n", f);
 	fputs("Each SPEC is one of these; num=N in it chooses the device number, "
 	      "otherwise the lowest free one from 1 on is taken. A comma inside a "
 	      "value is written twice.\n\n", f);
@@ -1192,8 +965,10 @@ static char *help_filter(int key, const char *text, void *input)
 	fputs("\nExamples:\n"
 	      "  vmsgd --ivshmem /run/vm.ivshmem --dev blk,file=disk.img --dev rng\n"
 	      "  vmsgd --ivshmem /run/vm.ivshmem --control /run/vm.ctl --dev net &\n"
-	      "  vmsgctl --control /run/vm.ctl add blk,file=more.img,ro=on\n\n"
-	      "It may be killed and started again: the guest's devices come back. "
+	      "  vmsgctl --control /run/vm.ctl add blk,file=more.img,ro=on\n"
+	      "  vmsgd --on /dev/virtio-msg,name=disks,recover=10000,take-over \\\n"
+	      "        --dev blk,file=disk.img\n\n"
+	      "It may be killed and started again: the devices come back. "
 	      "SIGTERM ends it and its back ends.\n", f);
 	fclose(f);
 	return out;
@@ -1202,7 +977,7 @@ static char *help_filter(int key, const char *text, void *input)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.doc = "Provide virtio devices to a guest, as messages through the shared memory of an ivshmem server (vmsg-ivshmem).\v",
+	.doc = "Provide virtio devices as messages: to a guest, through the shared memory of an ivshmem server (vmsg-ivshmem), or to this kernel, through /dev/virtio-msg.\v",
 	.help_filter = help_filter,
 };
 
@@ -1235,12 +1010,13 @@ static void finish(void)
 {
 	uint64_t until;
 
-	if (started)
-		vmsg_seg_stop(&seg);
+	opt.link->stop();
 	/* Let back ends complete what they have begun, but not for ever. */
 	until = now_ms() + 1500;
 	while (!vmsg_bus_quiet(&bus) && now_ms() < until)
 		loop_round(10);
+	if (opt.link->leave)
+		opt.link->leave();
 	while (devices)
 		device_free(devices);
 	children_end(2000);
@@ -1254,14 +1030,26 @@ int main(int argc, char **argv)
 {
 	struct source signals = { .fn = on_signal };
 	uint64_t settle;
+	struct spec where;
 	sigset_t set;
+	char *err;
 	int i;
 
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	loop_init();
 	signal(SIGPIPE, SIG_IGN);
-	if (!join_server() || !take_lock() || !make_bus())
+	if (!spec_parse(opt.where, &where, &err)) {
+		info("--on %s: %s", opt.where, err);
+		return 2;
+	}
+	if (!opt.link->join(&where))
 		return 1;
+	for (i = 0; i < where.n; i++)
+		if (!where.used[i]) {
+			info("--on %s: '%s' is not known there", opt.where,
+			     where.key[i]);
+			return 2;
+		}
 	bus.pong = on_pong;
 
 	sigemptyset(&set);
@@ -1285,8 +1073,6 @@ int main(int argc, char **argv)
 		}
 	}
 	for (i = 0; i < opt.ndev; i++) {
-		char *err;
-
 		if (!device_create(opt.dev[i], &err)) {
 			info("--dev %s: %s", opt.dev[i], err);
 			free(err);
@@ -1304,8 +1090,6 @@ int main(int argc, char **argv)
 		}
 	}
 
-	info("peer %d on %s, %llu KiB of memory", (int)own_id, opt.ivshmem,
-	     (unsigned long long)shm_size >> 10);
 	/*
 	 * The driver is let in when the devices are there.  So it finds all of
 	 * them at once, and no back end of ours still works for our predecessor.
@@ -1320,10 +1104,13 @@ int main(int argc, char **argv)
 	}
 	if (!stopping) {
 		started = true;
-		vmsg_seg_start(&seg, now_ms());
+		if (!opt.link->start()) {
+			exit_status = 1;
+			stopping = true;
+		}
 	}
 	while (!stopping) {
-		unsigned int delay = vmsg_seg_poll(&seg, now_ms());
+		unsigned int delay = opt.link->poll();
 
 		loop_round((int)delay);
 		sweep();

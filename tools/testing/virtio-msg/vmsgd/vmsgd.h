@@ -39,6 +39,8 @@ extern const struct device_type blk_type, net_type, rng_type, console_type,
  * @identity: what makes it the same device after a restart
  * @num: its number
  * @announced: it is on the bus
+ * @leaving: it is on its way out
+ * @volatile_state: it loses what was acknowledged when this process ends
  * @waiter: called once with NULL or an error when it is ready, failed or gone
  */
 struct device {
@@ -49,6 +51,7 @@ struct device {
 	int num;
 	bool announced;
 	bool leaving;
+	bool volatile_state;
 	void (*waiter)(void *priv, const char *err);
 	void *waiter_priv;
 	struct device *next;
@@ -76,11 +79,51 @@ bool spec_bool(struct spec *s, const char *key, bool dflt, char **err);
 uint64_t spec_number(struct spec *s, const char *key, uint64_t dflt,
 		     uint64_t min, uint64_t max, char **err);
 
+/**
+ * struct link_ops - what links the daemon's bus to the driver side
+ * @name: of its kind
+ * @join: find the other side and call bus_init(); false was said why
+ * @start: the devices are there, so that the driver side can be let in
+ * @poll: called once in each round of the loop; when next, in milliseconds
+ * @stop: no driver side any more; devices may not be quiet yet
+ * @leave: they are
+ * @state: one word
+ * @print: what only this kind of link has, as a line or as members of an object
+ * @eventfd: have the driver side use these for kicks and calls of a queue from
+ *	now on, -1 for messages; false if it does not
+ */
+struct link_ops {
+	const char *name;
+	bool (*join)(struct spec *where);
+	bool (*start)(void);
+	unsigned int (*poll)(void);
+	void (*stop)(void);
+	void (*leave)(void);
+	const char *(*state)(void);
+	void (*print)(FILE *f, bool json);
+	bool (*eventfd)(struct vmsg_dev *dev, uint16_t vq, int kick, int call);
+};
+
+extern const struct link_ops ivshmem_link, user_link;
+
+/* For the links: the bus, the wire revisions to offer, and what they share. */
+extern struct vmsg_bus bus;
+extern uint32_t wires;
+
+void bus_init(uint32_t frame_size);
+bool lock_wait(const char *what);
+void link_ended(const char *why);
+bool devices_intact(void);
+
+/* For the devices */
+bool link_eventfd(struct vmsg_dev *dev, uint16_t vq, int kick, int call);
+
 /* The shared memory, for those who pass it on. */
 extern int shm_fd, lock_fd;
 extern uint64_t shm_size;
 extern uint64_t window_offset, window_length;
 
 void get_random(void *buf, size_t len);
+uint32_t random32(void);
 
 #endif
