@@ -802,6 +802,8 @@ static void on_exit_child(struct child *c, int status)
 /* The text of a JSON object for --blockdev, whatever is in the name. */
 static char *blockdev(const char *fmt_driver, const char *file, bool ro)
 {
+	struct stat st;
+	bool disk = !stat(file, &st) && S_ISBLK(st.st_mode);
 	char *out;
 	size_t len;
 	FILE *f = open_memstream(&out, &len);
@@ -811,8 +813,8 @@ static char *blockdev(const char *fmt_driver, const char *file, bool ro)
 	fprintf(f, "{\"node-name\":\"disk\",\"read-only\":%s,\"driver\":",
 		ro ? "true" : "false");
 	json_string(f, fmt_driver);
-	fprintf(f, ",\"discard\":\"unmap\",\"file\":{\"driver\":\"file\",\"read-only\":%s,\"discard\":\"unmap\",\"filename\":",
-		ro ? "true" : "false");
+	fprintf(f, ",\"discard\":\"unmap\",\"file\":{\"driver\":\"%s\",\"read-only\":%s,\"discard\":\"unmap\",\"filename\":",
+		disk ? "host_device" : "file", ro ? "true" : "false");
 	json_string(f, file);
 	fprintf(f, "}}");
 	fclose(f);

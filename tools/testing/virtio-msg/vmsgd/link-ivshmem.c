@@ -15,11 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vmsgd.h"
+#include "segment.h"
 
-static struct vmsg_seg seg;
 static const char *path;
-static bool running;
 
 struct peer {
 	uint16_t id;
@@ -105,8 +103,7 @@ static void peer_message(int64_t id, int fd)
 		*pp = p->next;
 		close(p->fd);
 		free(p);
-		if (running)
-			vmsg_seg_peer_gone(&seg, (uint16_t)id, now_ms());
+		segment_peer_gone((uint16_t)id);
 		return;
 	}
 	if (p) {
@@ -224,128 +221,22 @@ static bool join_server(void)
 	return loop_add(&server, EPOLLIN) == 0;
 }
 
-/*
- * One daemon at a time, and no writer left over from the last one: its block
- * back ends hold this lock until they are gone.  The memory is opened once more
- * for it, as locks belong to what open() returns, which all clients share.
- */
-static bool take_lock(void)
-{
-	char again[64];
-
-	snprintf(again, sizeof(again), "/proc/self/fd/%d", shm_fd);
-	lock_fd = open(again, O_RDWR | O_CLOEXEC);
-	if (lock_fd < 0) {
-		info("cannot open the memory again to lock it: %m");
-		return false;
-	}
-	return lock_wait("this memory");
-}
-
-static uint32_t seg_random(struct vmsg_seg *s)
-{
-	(void)s;
-	return random32();
-}
-
-static bool make_segment(void)
-{
-	int ret;
-
-	seg.bus = &bus;
-	seg.wire_offered = wires;
-	seg.device_peer = (uint16_t)own_id;
-	seg.doorbell = doorbell;
-	seg.random = seg_random;
-	seg.bare_wire = VIRTIO_MSG_WIRE_V2;
-	while (!(wires >> seg.bare_wire & 1))
-		seg.bare_wire = (seg.bare_wire + 1) % VIRTIO_MSG_WIRE_COUNT;
-	ret = vmsg_seg_init(&seg);
-	if (ret == -VMSG_ENOENT) {
-		info("no virtio-msg segment in the memory of %s", path);
-		return false;
-	}
-	if (ret) {
-		info("the segment's layout is impossible, or too small for the wire revisions asked for");
-		return false;
-	}
-	if (seg.l.bare) {
-		/* Nobody says where the window is: all that is left. */
-		uint64_t end = seg.l.drv_elems + (uint64_t)seg.l.num_elems *
-			       seg.l.elem_size;
-
-		seg.bare_window_offset = (end + 4095) & ~4095ULL;
-		seg.bare_window_length = seg.size - seg.bare_window_offset;
-		if (vmsg_seg_init(&seg))
-			return false;
-	}
-	window_offset = seg.l.window_offset;
-	window_length = seg.l.window_length;
-	bus_init(seg.l.elem_size);
-	return true;
-}
-
 static bool join(struct spec *where)
 {
 	path = xstrdup(where->kind);
-	if (!join_server() || !take_lock() || !make_segment())
+	if (!join_server())
 		return false;
-	info("peer %d on %s, %llu KiB of memory", (int)own_id, path,
-	     (unsigned long long)shm_size >> 10);
-	return true;
-}
-
-static bool start(void)
-{
-	running = true;
-	vmsg_seg_start(&seg, now_ms());
-	return true;
-}
-
-static unsigned int poll(void)
-{
-	return vmsg_seg_poll(&seg, now_ms());
-}
-
-static void stop(void)
-{
-	if (running)
-		vmsg_seg_stop(&seg);
-}
-
-static const char *state(void)
-{
-	static const char *const names[] = {
-		[VMSG_SEG_STOPPED] = "stopped", [VMSG_SEG_CLEANUP] = "cleanup",
-		[VMSG_SEG_HOLD] = "hold", [VMSG_SEG_INIT] = "init",
-		[VMSG_SEG_READY] = "ready", [VMSG_SEG_HALF] = "half",
-		[VMSG_SEG_RUN] = "run",
-	};
-
-	return names[seg.state];
-}
-
-static void print(FILE *f, bool json)
-{
-	int driver = seg.driver_peer == VIRTIO_MSG_PEER_NONE ? -1 : seg.driver_peer;
-
-	if (json)
-		fprintf(f, "\"own_peer\":%d,\"driver_peer\":%d,\"device_instance\":%u,\"driver_instance\":%u,\"losses\":%u,\"doorbells\":%llu,",
-			(int)own_id, driver, seg.device_instance,
-			seg.driver_instance, seg.drops,
-			(unsigned long long)seg.doorbells_out);
-	else
-		fprintf(f, "ivshmem: our peer id %d, the driver's %d, lost %u times, doorbells rung %llu\n",
-			(int)own_id, driver, seg.drops,
-			(unsigned long long)seg.doorbells_out);
+	seg.device_peer = (uint16_t)own_id;
+	seg.doorbell = doorbell;
+	return segment_join(path);
 }
 
 const struct link_ops ivshmem_link = {
 	.name = "ivshmem",
 	.join = join,
-	.start = start,
-	.poll = poll,
-	.stop = stop,
-	.state = state,
-	.print = print,
+	.start = segment_start,
+	.poll = segment_poll,
+	.stop = segment_stop,
+	.state = segment_state,
+	.print = segment_print,
 };

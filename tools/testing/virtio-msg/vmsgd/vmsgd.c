@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmsgd: virtio-msg devices, behind an ivshmem segment or /dev/virtio-msg
+ * vmsgd: virtio-msg devices, behind an IVSHMEM segment or /dev/virtio-msg
  *
  * One thread, one loop: the library is called from here alone.
  */
@@ -893,13 +893,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		opt.where = arg;
 		if (key == O_IVSHMEM)
 			break;
-		if (!strncmp(arg, "ivshmem:", 8))
+		if (!strncmp(arg, "ivshmem:", 8)) {
 			opt.where = arg + 8;
-		else if (arg[0] == '/')
+		} else if (!strncmp(arg, "vfio:", 5)) {
+			opt.link = &vfio_link;
+			opt.where = arg + 5;
+		} else if (arg[0] == '/') {
 			opt.link = &user_link;
-		else
-			argp_error(state, "--on: '%s' is neither ivshmem:PATH nor the path of a device",
+		} else {
+			argp_error(state, "--on: '%s' is neither ivshmem:PATH nor vfio:ADDRESS nor the path of a device",
 				   arg);
+		}
 		break;
 	case O_CONTROL:
 		opt.control = arg;
@@ -944,6 +948,9 @@ static char *help_filter(int key, const char *text, void *input)
 	fputs("LINK is one of these:\n\n"
 	      "  ivshmem:PATH\n"
 	      "    the same as --ivshmem PATH\n"
+	      "  vfio:ADDRESS\n"
+	      "    an IVSHMEM function of this machine, like vfio:0000:00:02.0, that is\n"
+	      "    bound to vfio-pci. For blk the kernel must be booted with iomem=relaxed.\n"
 	      "  /dev/virtio-msg[,name=NAME][,recover=MS][,take-over][,window=64M][,kickfd=off]\n"
 	      "    this kernel itself. With recover= the devices wait so long for a\n"
 	      "    successor when the daemon is killed; take-over makes it one, if a\n"
@@ -967,7 +974,8 @@ static char *help_filter(int key, const char *text, void *input)
 	      "  vmsgd --ivshmem /run/vm.ivshmem --control /run/vm.ctl --dev net &\n"
 	      "  vmsgctl --control /run/vm.ctl add blk,file=more.img,ro=on\n"
 	      "  vmsgd --on /dev/virtio-msg,name=disks,recover=10000,take-over \\\n"
-	      "        --dev blk,file=disk.img\n\n"
+	      "        --dev blk,file=disk.img\n"
+	      "  vmsgd --on vfio:0000:00:02.0 --dev blk,file=/dev/vda --dev rng\n\n"
 	      "It may be killed and started again: the devices come back. "
 	      "SIGTERM ends it and its back ends.\n", f);
 	fclose(f);
@@ -977,7 +985,7 @@ static char *help_filter(int key, const char *text, void *input)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.doc = "Provide virtio devices as messages: to a guest, through the shared memory of an ivshmem server (vmsg-ivshmem), or to this kernel, through /dev/virtio-msg.\v",
+	.doc = "Provide virtio devices as messages: to a guest, through the shared memory of an ivshmem server (vmsg-ivshmem) or of an IVSHMEM function (VFIO), or to this kernel, through /dev/virtio-msg.\v",
 	.help_filter = help_filter,
 };
 

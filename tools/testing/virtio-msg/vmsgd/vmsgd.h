@@ -104,7 +104,7 @@ struct link_ops {
 	bool (*eventfd)(struct vmsg_dev *dev, uint16_t vq, int kick, int call);
 };
 
-extern const struct link_ops ivshmem_link, user_link;
+extern const struct link_ops ivshmem_link, user_link, vfio_link;
 
 /* For the links: the bus, the wire revisions to offer, and what they share. */
 extern struct vmsg_bus bus;
