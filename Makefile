@@ -13,6 +13,8 @@ help:
 	@echo
 	@echo "  make demo      boot a stock arm64 guest; use a disk, a network card and an"
 	@echo "                 entropy source over virtio-msg"
+	@echo "  make demo-dual boot two guests with one IVSHMEM memory between them: one"
+	@echo "                 serves devices to the other"
 	@echo "  make check     run every test"
 	@echo
 	@echo "Parts of it:"
@@ -40,6 +42,12 @@ demo:
 	@$(BENCH)/setup
 	@$(BENCH)/fetch debian userland toolchain
 	@$(BENCH)/demo
+
+.PHONY: demo-dual
+demo-dual:
+	@$(BENCH)/setup
+	@$(BENCH)/fetch debian userland backends toolchain
+	@$(BENCH)/demo-dual
 
 .PHONY: lint modules device fuzz kunit selftest soak
 lint modules device fuzz kunit selftest soak:
