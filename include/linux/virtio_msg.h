@@ -52,6 +52,13 @@ struct virtio_msg_window {
  * @window: where rings and buffers go
  * @shm_phys: physical address of area 1, for device shared memory; ~0: none
  * @shm_size: bytes of area 1
+ * @max_devices: devices that the bus may have; 0, or more than the module
+ *	parameter allows: as many as that
+ * @may_return: a successor of the peer may go on where the peer left off:
+ *	virtio_msg_peer_away() may be called.  VIRTIO_F_RING_PACKED is not
+ *	offered, because only a split ring tells what is left to do.
+ * @continues: this peer is such a successor, and vouches that the state and the
+ *	write caches of its predecessor's devices are intact
  */
 struct virtio_msg_link {
 	unsigned int wire;
@@ -62,6 +69,9 @@ struct virtio_msg_link {
 	struct virtio_msg_window window;
 	phys_addr_t shm_phys;
 	u64 shm_size;
+	unsigned int max_devices;
+	bool may_return;
+	bool continues;
 };
 
 /**
@@ -82,7 +92,8 @@ struct virtio_msg_link {
  * @sync_rx: optional.  Return when no virtio_msg_rx_used() that began before
  *	the call still runs, where synchronize_rcu() cannot tell.  May sleep.
  * @lost: optional.  The core has ended all transactions and removed all
- *	devices of the lost peer: the link may be brought up again.  May sleep.
+ *	devices of the lost peer: the link may be brought up again.  Not called
+ *	where the next link is up already.  May sleep.
  * @suspend: optional.  Devices are frozen; quiesce the link.  May sleep.
  * @resume: optional.  Undo @suspend.  May sleep.
  * @show: optional.  Print the transport's own lines for debugfs.  May sleep.
@@ -128,13 +139,14 @@ void *virtio_msg_bus_priv(struct virtio_msg_bus *bus);
 struct device *virtio_msg_bus_dev(struct virtio_msg_bus *bus);
 const char *virtio_msg_wire_name(unsigned int wire);
 
-void virtio_msg_rx(struct virtio_msg_bus *bus, const void *frame, size_t len);
+int virtio_msg_rx(struct virtio_msg_bus *bus, const void *frame, size_t len);
 void virtio_msg_rx_used(struct virtio_msg_bus *bus, u16 dev_num, u16 vq,
 			bool all);
 void virtio_msg_tx_space(struct virtio_msg_bus *bus);
 void virtio_msg_peer_up(struct virtio_msg_bus *bus,
 			const struct virtio_msg_link *link);
 void virtio_msg_peer_lost(struct virtio_msg_bus *bus, const char *why);
+void virtio_msg_peer_away(struct virtio_msg_bus *bus, const char *why);
 void virtio_msg_rescan(struct virtio_msg_bus *bus);
 int virtio_msg_bus_suspend(struct virtio_msg_bus *bus);
 int virtio_msg_bus_resume(struct virtio_msg_bus *bus);

@@ -34,6 +34,7 @@ static const char * const vmsg_state_names[VMSG_BUS_STATES] = {
 	[VMSG_BUS_WAITING] = "waiting",
 	[VMSG_BUS_RUNNING] = "running",
 	[VMSG_BUS_SUSPENDED] = "suspended",
+	[VMSG_BUS_AWAY] = "away",
 	[VMSG_BUS_LOST] = "lost",
 	[VMSG_BUS_DEAD] = "dead",
 	[VMSG_BUS_STOPPED] = "stopped",
@@ -44,10 +45,13 @@ static const u8 vmsg_state_moves[VMSG_BUS_STATES] = {
 	[VMSG_BUS_NEW] = BIT(VMSG_BUS_WAITING) | BIT(VMSG_BUS_STOPPED),
 	[VMSG_BUS_WAITING] = BIT(VMSG_BUS_RUNNING) | BIT(VMSG_BUS_DEAD) |
 			     BIT(VMSG_BUS_STOPPED),
-	[VMSG_BUS_RUNNING] = BIT(VMSG_BUS_SUSPENDED) | BIT(VMSG_BUS_LOST) |
-			     BIT(VMSG_BUS_DEAD) | BIT(VMSG_BUS_STOPPED),
+	[VMSG_BUS_RUNNING] = BIT(VMSG_BUS_SUSPENDED) | BIT(VMSG_BUS_AWAY) |
+			     BIT(VMSG_BUS_LOST) | BIT(VMSG_BUS_DEAD) |
+			     BIT(VMSG_BUS_STOPPED),
 	[VMSG_BUS_SUSPENDED] = BIT(VMSG_BUS_RUNNING) | BIT(VMSG_BUS_LOST) |
 			       BIT(VMSG_BUS_DEAD) | BIT(VMSG_BUS_STOPPED),
+	[VMSG_BUS_AWAY] = BIT(VMSG_BUS_RUNNING) | BIT(VMSG_BUS_LOST) |
+			  BIT(VMSG_BUS_DEAD) | BIT(VMSG_BUS_STOPPED),
 	[VMSG_BUS_LOST] = BIT(VMSG_BUS_WAITING) | BIT(VMSG_BUS_DEAD) |
 			  BIT(VMSG_BUS_STOPPED),
 	[VMSG_BUS_DEAD] = BIT(VMSG_BUS_STOPPED),
@@ -181,7 +185,7 @@ static int vmsg_bus_scan(struct virtio_msg_bus *bus)
 		if (IS_ERR(slot)) {
 			vmsg_bus_log(err, bus,
 				     "more than %u devices: the rest is ignored\n",
-				     vmsg_max_devices);
+				     bus->num_slots);
 			break;
 		}
 		vmsg_slot_want(slot, true, false);
@@ -249,8 +253,24 @@ static int vmsg_bus_set_window(struct virtio_msg_bus *bus,
 	return ret;
 }
 
+/* May the devices that wait go on with the peer that is there now? */
+static bool vmsg_bus_continues(struct virtio_msg_bus *bus)
+{
+	const struct virtio_msg_link *next = &bus->next_link;
+	bool ok;
+
+	spin_lock_irq(&bus->lock);
+	/* Rings lie in the window, and kick_words decides on a feature. */
+	ok = next->continues && next->kick_words == bus->link.kick_words &&
+	     vmsg_window_same(&next->window, &bus->last_win);
+	spin_unlock_irq(&bus->lock);
+	return ok;
+}
+
+/* From WAITING; or from AWAY, for a successor that continues. */
 static void vmsg_bus_bring_up(struct virtio_msg_bus *bus)
 {
+	bool resume = READ_ONCE(bus->state) == VMSG_BUS_AWAY;
 	const struct vmsg_wire *wire;
 	struct virtio_msg_link link;
 	bool up;
@@ -289,6 +309,9 @@ static void vmsg_bus_bring_up(struct virtio_msg_bus *bus)
 		return;
 	}
 	queue_delayed_work(vmsg_wq, &bus->alive, 0);
+	/* Before the scan: it would find the devices changed, or not there yet. */
+	if (resume)
+		vmsg_devices_resume(bus);
 	vmsg_bus_scan(bus);
 }
 
@@ -305,8 +328,24 @@ static void vmsg_bus_clean_up(struct virtio_msg_bus *bus)
 	bitmap_zero(bus->hot_ready, VMSG_MAX_DEVS);
 	bitmap_zero(bus->hot_removed, VMSG_MAX_DEVS);
 	vmsg_bus_set_state(bus, VMSG_BUS_WAITING);
-	if (READ_ONCE(bus->state) == VMSG_BUS_WAITING && bus->desc->ops->lost)
+	if (READ_ONCE(bus->state) == VMSG_BUS_WAITING && bus->desc->ops->lost &&
+	    !test_bit(VMSG_EV_UP, &bus->events))
 		bus->desc->ops->lost(bus);
+}
+
+/* The peer is away: see who can wait, and what to do with a successor. */
+static void vmsg_bus_away(struct virtio_msg_bus *bus)
+{
+	if (test_and_clear_bit(VMSG_EV_AWAY, &bus->events))
+		vmsg_devices_away(bus);
+	/* Whatever a driver waits for does not come. */
+	if (test_and_clear_bit(VMSG_EV_HOTPLUG, &bus->events))
+		vmsg_devices_fail(bus, false);
+	if (!test_bit(VMSG_EV_UP, &bus->events) || vmsg_bus_continues(bus))
+		return;
+	/* The peer that is there now begins anew. */
+	if (vmsg_bus_set_state(bus, VMSG_BUS_LOST))
+		vmsg_bus_clean_up(bus);
 }
 
 static void vmsg_bus_hotplug(struct virtio_msg_bus *bus)
@@ -358,7 +397,10 @@ static void vmsg_bus_work(struct work_struct *work)
 	}
 	if (test_and_clear_bit(VMSG_EV_LOST, &bus->events))
 		vmsg_bus_clean_up(bus);
-	if (READ_ONCE(bus->state) == VMSG_BUS_WAITING &&
+	if (READ_ONCE(bus->state) == VMSG_BUS_AWAY)
+		vmsg_bus_away(bus);
+	if ((READ_ONCE(bus->state) == VMSG_BUS_WAITING ||
+	     READ_ONCE(bus->state) == VMSG_BUS_AWAY) &&
 	    test_and_clear_bit(VMSG_EV_UP, &bus->events))
 		vmsg_bus_bring_up(bus);
 	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING)
@@ -467,15 +509,15 @@ static void vmsg_bus_alive_work(struct work_struct *work)
 
 /* What a transport calls. */
 
-static void vmsg_bus_event_device(struct virtio_msg_bus *bus,
-				  const struct vmsg_pdu *pdu)
+static int vmsg_bus_event_device(struct virtio_msg_bus *bus,
+				 const struct vmsg_pdu *pdu)
 {
 	unsigned long flags;
 	u16 dev, state;
 
 	if (vmsg_get_event_device(bus->engine.wire, pdu, &dev, &state)) {
 		vmsg_count(bus, VMSG_C_RX_MALFORMED);
-		return;
+		return -EBADMSG;
 	}
 	switch (state) {
 	case VIRTIO_MSG_DEVICE_READY:
@@ -489,31 +531,25 @@ static void vmsg_bus_event_device(struct virtio_msg_bus *bus,
 		break;
 	default:
 		vmsg_count(bus, VMSG_C_RX_MALFORMED);
-		return;
+		return -EBADMSG;
 	}
 	vmsg_bus_queue(bus, VMSG_EV_HOTPLUG);
+	return 0;
 }
 
-static void vmsg_bus_event(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu)
+static int vmsg_bus_event(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu)
 {
 	vmsg_count(bus, VMSG_C_RX_EVENT);
 	if (pdu->hdr.type & VIRTIO_MSG_TYPE_BUS) {
 		if (pdu->hdr.msg_id == VIRTIO_MSG_BUS_EVENT_DEVICE)
-			vmsg_bus_event_device(bus, pdu);
-		else
-			vmsg_count(bus, VMSG_C_RX_UNEXPECTED);
-		return;
+			return vmsg_bus_event_device(bus, pdu);
+	} else if (pdu->hdr.msg_id == VIRTIO_MSG_EVENT_USED) {
+		return vmsg_device_event_used(bus, pdu);
+	} else if (pdu->hdr.msg_id == VIRTIO_MSG_EVENT_CONFIG) {
+		return vmsg_device_event_config(bus, pdu);
 	}
-	switch (pdu->hdr.msg_id) {
-	case VIRTIO_MSG_EVENT_USED:
-		vmsg_device_event_used(bus, pdu);
-		break;
-	case VIRTIO_MSG_EVENT_CONFIG:
-		vmsg_device_event_config(bus, pdu);
-		break;
-	default:
-		vmsg_count(bus, VMSG_C_RX_UNEXPECTED);
-	}
+	vmsg_count(bus, VMSG_C_RX_UNEXPECTED);
+	return -ENOENT;
 }
 
 static bool vmsg_is_event(u8 msg_id)
@@ -549,8 +585,11 @@ static bool vmsg_bus_misaddressed(const struct vmsg_wire *wire, const struct vms
  * "Headers".
  *
  * Context: any.
+ * Return: 0; -EBADMSG for a frame that is malformed; -ENOENT for a response,
+ * event or request that nobody waits for or knows; -ENOTCONN when the link is
+ * not up.  For transports that can tell their peer; others ignore it.
  */
-void virtio_msg_rx(struct virtio_msg_bus *bus, const void *frame, size_t len)
+int virtio_msg_rx(struct virtio_msg_bus *bus, const void *frame, size_t len)
 {
 	const struct vmsg_wire *wire;
 	struct vmsg_pdu pdu;
@@ -559,32 +598,36 @@ void virtio_msg_rx(struct virtio_msg_bus *bus, const void *frame, size_t len)
 	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING &&
 	    READ_ONCE(bus->state) != VMSG_BUS_SUSPENDED) {
 		vmsg_count(bus, VMSG_C_RX_UNEXPECTED);
-		return;
+		return -ENOTCONN;
 	}
 	wire = READ_ONCE(bus->engine.wire);
 	if (!wire || vmsg_pdu_get(wire, frame, len, &pdu)) {
 		vmsg_count(bus, VMSG_C_RX_MALFORMED);
-		return;
+		return -EBADMSG;
 	}
 	trace_vmsg_rx(bus, &pdu.hdr, 0);
 	atomic_inc(&bus->rx_count);
 	if (vmsg_bus_misaddressed(wire, &pdu.hdr)) {
 		vmsg_count(bus, VMSG_C_RX_MALFORMED);
-		return;
+		return -EBADMSG;
 	}
 
-	if (pdu.hdr.type & VIRTIO_MSG_TYPE_RESPONSE) {
-		vmsg_engine_response(bus, &pdu, frame);
-	} else if (vmsg_is_event(pdu.hdr.msg_id)) {
-		vmsg_bus_event(bus, &pdu);
-	} else if ((pdu.hdr.type & VIRTIO_MSG_TYPE_BUS) &&
-		   pdu.hdr.msg_id == VIRTIO_MSG_BUS_PING &&
-		   !vmsg_get_ping(wire, &pdu, &data)) {
+	if (pdu.hdr.type & VIRTIO_MSG_TYPE_RESPONSE)
+		return vmsg_engine_response(bus, &pdu, frame);
+	if (vmsg_is_event(pdu.hdr.msg_id))
+		return vmsg_bus_event(bus, &pdu);
+	if ((pdu.hdr.type & VIRTIO_MSG_TYPE_BUS) &&
+	    pdu.hdr.msg_id == VIRTIO_MSG_BUS_PING) {
+		if (vmsg_get_ping(wire, &pdu, &data)) {
+			vmsg_count(bus, VMSG_C_RX_MALFORMED);
+			return -EBADMSG;
+		}
 		vmsg_count(bus, VMSG_C_RX_REQUEST);
 		vmsg_engine_pong(bus, pdu.hdr.xid, data);
-	} else {
-		vmsg_count(bus, VMSG_C_RX_UNEXPECTED);
+		return 0;
 	}
+	vmsg_count(bus, VMSG_C_RX_UNEXPECTED);
+	return -ENOENT;
 }
 EXPORT_SYMBOL_GPL(virtio_msg_rx);
 
@@ -653,6 +696,43 @@ void virtio_msg_peer_lost(struct virtio_msg_bus *bus, const char *why)
 	vmsg_bus_queue(bus, VMSG_EV_LOST);
 }
 EXPORT_SYMBOL_GPL(virtio_msg_peer_lost);
+
+/**
+ * virtio_msg_peer_away() - the peer is gone, a successor is expected
+ * @bus: the bus
+ * @why: a string for the log
+ *
+ * Every transaction ends now with -ENOTCONN.  Devices that can wait stay, with
+ * their rings and buffers; the others are drained and removed.  Ended by
+ * virtio_msg_peer_up(), or by virtio_msg_peer_lost() when the transport gives
+ * up.  On a link without may_return this is virtio_msg_peer_lost().
+ *
+ * Context: any.
+ */
+void virtio_msg_peer_away(struct virtio_msg_bus *bus, const char *why)
+{
+	unsigned long flags;
+	bool moved, away;
+
+	clear_bit(VMSG_EV_UP, &bus->events);
+	spin_lock_irqsave(&bus->lock, flags);
+	bus->link_valid = false;
+	moved = bus->link.may_return && vmsg_bus_move(bus, VMSG_BUS_AWAY);
+	away = bus->state == VMSG_BUS_AWAY;
+	spin_unlock_irqrestore(&bus->lock, flags);
+	if (!away) {
+		virtio_msg_peer_lost(bus, why);
+		return;
+	}
+	/* A successor that goes before it was looked at changes nothing. */
+	if (!moved)
+		return;
+	vmsg_count(bus, VMSG_C_PEER_AWAY);
+	vmsg_bus_log(info, bus, "peer away: %s; its devices wait\n", why);
+	vmsg_engine_close(bus, -ENOTCONN);
+	vmsg_bus_queue(bus, VMSG_EV_AWAY);
+}
+EXPORT_SYMBOL_GPL(virtio_msg_peer_away);
 
 /**
  * virtio_msg_rescan() - ask the peer again which devices it has

@@ -94,6 +94,38 @@ static int vmsg_config_refresh(struct vmsg_device *vd)
 	return ret;
 }
 
+/**
+ * vmsg_config_verify() - does a successor's device have the same configuration?
+ * @vd: the device
+ *
+ * Context: may sleep.
+ * Return: 0 if so, or if nobody ever looked at it; -ESTALE if not, or if what
+ * the driver saw last is not known any more; the errno of the transaction.
+ */
+int vmsg_config_verify(struct vmsg_device *vd)
+{
+	u8 *now = NULL;
+	int ret = 0;
+	u32 gen;
+
+	mutex_lock(&vd->cfg_lock);
+	if (!vd->cfg)
+		goto out;
+	ret = -ESTALE;
+	if (!vd->cfg_valid || atomic_read(&vd->cfg_stale))
+		goto out;
+	now = kmalloc(max(vd->cfg_len, 1U), GFP_KERNEL);
+	ret = now ? vmsg_config_read_once(vd, now, vd->cfg_len, &gen) : -ENOMEM;
+	if (!ret && memcmp(now, vd->cfg, vd->cfg_len))
+		ret = -ESTALE;
+	if (!ret)
+		vd->cfg_gen = gen;
+out:
+	mutex_unlock(&vd->cfg_lock);
+	kfree(now);
+	return ret;
+}
+
 static void vmsg_config_failed(struct vmsg_device *vd, int ret)
 {
 	if (ret == -ENOTCONN)
@@ -244,7 +276,16 @@ u32 vmsg_config_generation(struct virtio_device *vdev)
 
 /* Status */
 
-static int vmsg_write_status(struct vmsg_device *vd, u32 status, u32 *now)
+/**
+ * vmsg_write_status() - SET_DEVICE_STATUS
+ * @vd: the device
+ * @status: the new status; 0 resets
+ * @now: receives the resulting status
+ *
+ * Context: may sleep; the caller holds life_lock.
+ * Return: 0 or the errno of the transaction.
+ */
+int vmsg_write_status(struct vmsg_device *vd, u32 status, u32 *now)
 {
 	struct vmsg_xfer *x = vmsg_device_xfer(vd);
 	int ret;
@@ -305,6 +346,7 @@ void vmsg_set_status_op(struct virtio_device *vdev, u8 status)
 	u32 now;
 	int ret;
 
+	mutex_lock(&vd->life_lock);
 	/* Used events may come before the answer. */
 	if (status & VIRTIO_CONFIG_S_DRIVER_OK)
 		set_bit(VMSG_DEV_LIVE, &vd->flags);
@@ -322,10 +364,19 @@ void vmsg_set_status_op(struct virtio_device *vdev, u8 status)
 		if (status & VIRTIO_CONFIG_S_DRIVER_OK)
 			vmsg_device_broken(vd, "it does not start");
 	}
+	mutex_unlock(&vd->life_lock);
 }
 
-/* Polls with growing steps, from half a millisecond to a tenth of a second. */
-static int vmsg_wait_for_reset(struct vmsg_device *vd)
+/**
+ * vmsg_wait_for_reset() - reset a device and see that it has
+ * @vd: the device
+ *
+ * Polls with growing steps, from half a millisecond to a tenth of a second.
+ *
+ * Context: may sleep; the caller holds life_lock.
+ * Return: 0; -ETIMEDOUT; the errno of the transaction.
+ */
+int vmsg_wait_for_reset(struct vmsg_device *vd)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(vmsg_reset_ms);
 	unsigned int us = 500;
@@ -359,6 +410,7 @@ void vmsg_reset_op(struct virtio_device *vdev)
 
 	/* register_virtio_device() resets first, once its locks exist. */
 	set_bit(VMSG_DEV_READY, &vd->flags);
+	mutex_lock(&vd->life_lock);
 	clear_bit(VMSG_DEV_LIVE, &vd->flags);
 	ret = vmsg_wait_for_reset(vd);
 	/* The driver takes its buffers back, but the device may still write them. */
@@ -369,6 +421,7 @@ void vmsg_reset_op(struct virtio_device *vdev)
 		vmsg_device_broken(vd, "it does not reset");
 	}
 	WRITE_ONCE(vd->status, 0);
+	mutex_unlock(&vd->life_lock);
 	vmsg_config_invalidate(vd);
 	vmsg_synchronize_cbs(vdev);
 }
@@ -393,11 +446,25 @@ u64 vmsg_offered_features(struct vmsg_device *vd)
 	/* A word has no room for the position that it adds to a kick. */
 	if (vd->bus->link.kick_words)
 		features &= ~BIT_ULL(VIRTIO_F_NOTIFICATION_DATA);
+	/* What a successor has to do cannot be read from a packed ring. */
+	if (vd->bus->link.may_return)
+		features &= ~BIT_ULL(VIRTIO_F_RING_PACKED);
 	return features;
 }
 
-static int vmsg_send_features(struct vmsg_device *vd, const u32 *blocks)
+/**
+ * vmsg_send_features() - SET_DRIVER_FEATURES
+ * @vd: the device; what its driver has accepted is settled
+ *
+ * Context: may sleep.
+ * Return: 0 or the errno of the transaction.
+ */
+int vmsg_send_features(struct vmsg_device *vd)
 {
+	const u32 blocks[4] = {
+		lower_32_bits(vd->accepted[0]), upper_32_bits(vd->accepted[0]),
+		lower_32_bits(vd->accepted[1]), upper_32_bits(vd->accepted[1]),
+	};
 	u32 total = min(vd->info.num_feature_blocks, 4U), done = 0, chunk;
 	struct vmsg_xfer *x;
 	int ret = 0;
@@ -433,7 +500,6 @@ static int vmsg_send_features(struct vmsg_device *vd, const u32 *blocks)
 int vmsg_set_features(struct vmsg_device *vd, u64 wanted, u64 high)
 {
 	struct virtio_device *vdev = &vd->vdev;
-	u32 blocks[4];
 
 	/* The ring code has cleared what belongs to the transport: to us. */
 	vdev->features |= wanted & vmsg_offered_features(vd) &
@@ -452,11 +518,9 @@ int vmsg_set_features(struct vmsg_device *vd, u64 wanted, u64 high)
 			     "device and driver must support ACCESS_PLATFORM\n");
 		return -EINVAL;
 	}
-	blocks[0] = lower_32_bits(vdev->features);
-	blocks[1] = upper_32_bits(vdev->features);
-	blocks[2] = lower_32_bits(high);
-	blocks[3] = upper_32_bits(high);
-	return vmsg_send_features(vd, blocks);
+	vd->accepted[0] = vdev->features;
+	vd->accepted[1] = high;
+	return vmsg_send_features(vd);
 }
 
 /* The rest */

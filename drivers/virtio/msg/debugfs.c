@@ -30,6 +30,7 @@ static const char * const vmsg_counter_names[VMSG_C_COUNT] = {
 	[VMSG_C_TIMEOUT] = "timeout",
 	[VMSG_C_CANCELLED] = "cancelled",
 	[VMSG_C_PEER_LOST] = "peer_lost",
+	[VMSG_C_PEER_AWAY] = "peer_away",
 	[VMSG_C_KICK] = "kick",
 	[VMSG_C_KICK_MSG] = "kick_message",
 	[VMSG_C_KICK_COALESCED] = "kick_coalesced",
@@ -39,6 +40,8 @@ static const char * const vmsg_counter_names[VMSG_C_COUNT] = {
 	[VMSG_C_CONFIG_RETRY] = "config_retry",
 	[VMSG_C_DRAINED] = "drained",
 	[VMSG_C_TRACK_LOST] = "track_lost",
+	[VMSG_C_RESUMED] = "resumed",
+	[VMSG_C_REPLAYED] = "replayed",
 	[VMSG_C_BROKEN] = "broken",
 };
 

@@ -105,7 +105,7 @@ struct vmsg_xfer *vmsg_device_xfer(struct vmsg_device *vd)
 		return NULL;
 	x = vmsg_xfer_alloc(vd->bus, GFP_KERNEL);
 	/* A link that came up since belongs to another incarnation. */
-	if (x && x->epoch != vd->epoch) {
+	if (x && x->epoch != READ_ONCE(vd->epoch)) {
 		vmsg_xfer_put(x);
 		return NULL;
 	}
@@ -114,8 +114,18 @@ struct vmsg_xfer *vmsg_device_xfer(struct vmsg_device *vd)
 	return x;
 }
 
-static int vmsg_read_info(struct virtio_msg_bus *bus, u16 num,
-			  struct vmsg_device_info *info, unsigned int *epoch)
+/**
+ * vmsg_read_info() - GET_DEVICE_INFO
+ * @bus: the bus
+ * @num: device number
+ * @info: receives what the device says
+ * @epoch: receives the link on which it said so
+ *
+ * Context: may sleep.
+ * Return: 0; -ENODEV where there is no device; the errno of the transaction.
+ */
+int vmsg_read_info(struct virtio_msg_bus *bus, u16 num,
+		   struct vmsg_device_info *info, unsigned int *epoch)
 {
 	struct vmsg_xfer *x = vmsg_xfer_alloc(bus, GFP_KERNEL);
 	int ret;
@@ -130,8 +140,15 @@ static int vmsg_read_info(struct virtio_msg_bus *bus, u16 num,
 	return ret;
 }
 
-/* 128 feature bits at most, in as few messages as the bus allows. */
-static int vmsg_read_features(struct vmsg_device *vd)
+/**
+ * vmsg_read_features() - GET_DEVICE_FEATURES
+ * @vd: the device
+ * @features: receives 128 bits, read in as few messages as the bus allows
+ *
+ * Context: may sleep.
+ * Return: 0 or the errno of the transaction.
+ */
+int vmsg_read_features(struct vmsg_device *vd, u64 features[2])
 {
 	u32 total = min(vd->info.num_feature_blocks, 4U), done = 0, chunk;
 	u32 blocks[4] = {};
@@ -155,8 +172,8 @@ static int vmsg_read_features(struct vmsg_device *vd)
 		done += chunk;
 		vmsg_xfer_put(x);
 	}
-	vd->features[0] = blocks[0] | (u64)blocks[1] << 32;
-	vd->features[1] = blocks[2] | (u64)blocks[3] << 32;
+	features[0] = blocks[0] | (u64)blocks[1] << 32;
+	features[1] = blocks[2] | (u64)blocks[3] << 32;
 	return ret;
 }
 
@@ -180,6 +197,7 @@ static struct vmsg_device *vmsg_device_new(struct vmsg_slot *slot,
 		return NULL;
 	kref_init(&vd->ref);
 	INIT_LIST_HEAD(&vd->failing);
+	mutex_init(&vd->life_lock);
 	mutex_init(&vd->vq_lock);
 	mutex_init(&vd->cfg_lock);
 	INIT_DELAYED_WORK(&vd->cfg_work, vmsg_config_later);
@@ -232,7 +250,7 @@ static int vmsg_device_add(struct vmsg_slot *slot)
 	vd = vmsg_device_new(slot, &info, epoch);
 	if (!vd)
 		return -ENOMEM;
-	ret = vmsg_read_features(vd);
+	ret = vmsg_read_features(vd, vd->features);
 	if (ret) {
 		vmsg_device_put(vd);
 		return ret;
@@ -347,14 +365,21 @@ void vmsg_slot_init_bus(struct virtio_msg_bus *bus)
 	init_waitqueue_head(&bus->idle);
 }
 
+static unsigned int vmsg_bus_max_devices(const struct virtio_msg_bus *bus)
+{
+	unsigned int max = bus->link.max_devices;
+
+	return max ? min(max, vmsg_max_devices) : vmsg_max_devices;
+}
+
 /**
  * vmsg_slot_get() - the slot of a device number, made when first asked for
  * @bus: the bus
  * @num: device number
  *
  * Context: the bus work; may sleep.
- * Return: the slot; ERR_PTR(-ENOSPC) beyond the module parameter max_devices;
- * ERR_PTR(-ENOMEM).
+ * Return: the slot; ERR_PTR(-ENOSPC) beyond the module parameter max_devices or
+ * what the link allows; ERR_PTR(-ENOMEM).
  */
 struct vmsg_slot *vmsg_slot_get(struct virtio_msg_bus *bus, u16 num)
 {
@@ -362,7 +387,7 @@ struct vmsg_slot *vmsg_slot_get(struct virtio_msg_bus *bus, u16 num)
 
 	if (slot)
 		return slot;
-	if (bus->num_slots >= vmsg_max_devices)
+	if (bus->num_slots >= vmsg_bus_max_devices(bus))
 		return ERR_PTR(-ENOSPC);
 	slot = kzalloc_obj(*slot);
 	if (!slot)
@@ -538,7 +563,8 @@ void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 			continue;
 		}
 		/* A living peer that takes a sound device away is done with it. */
-		vmsg_vqs_condemn(vd, !all && !test_bit(VMSG_DEV_BROKEN, &vd->flags));
+		vmsg_vqs_condemn(vd, !all && !test_bit(VMSG_DEV_BROKEN, &vd->flags) &&
+				 READ_ONCE(bus->state) == VMSG_BUS_RUNNING);
 		list_add_tail(&vd->failing, &failing);
 	}
 	if (list_empty(&failing))
@@ -656,15 +682,18 @@ EXPORT_SYMBOL_GPL(virtio_msg_rx_used);
  * @pdu: the message
  *
  * Context: any.
+ * Return: 0 or -EBADMSG.
  */
-void vmsg_device_event_used(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu)
+int vmsg_device_event_used(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu)
 {
 	u32 vq;
 
-	if (vmsg_get_event_used(bus->engine.wire, pdu, &vq) || vq >= VMSG_MAX_VQS)
+	if (vmsg_get_event_used(bus->engine.wire, pdu, &vq) || vq >= VMSG_MAX_VQS) {
 		vmsg_count(bus, VMSG_C_RX_MALFORMED);
-	else
-		vmsg_device_used(bus, pdu->hdr.dev_num, vq, false, true);
+		return -EBADMSG;
+	}
+	vmsg_device_used(bus, pdu->hdr.dev_num, vq, false, true);
+	return 0;
 }
 
 static void vmsg_device_config_event(struct vmsg_device *vd, u32 status)
@@ -697,15 +726,16 @@ static void vmsg_device_config_event(struct vmsg_device *vd, u32 status)
  * anew when the driver asks.
  *
  * Context: any.
+ * Return: 0 or -EBADMSG.
  */
-void vmsg_device_event_config(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu)
+int vmsg_device_event_config(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu)
 {
 	struct vmsg_device *vd;
 	u32 status, generation;
 
 	if (vmsg_get_event_config(bus->engine.wire, pdu, &status, &generation)) {
 		vmsg_count(bus, VMSG_C_RX_MALFORMED);
-		return;
+		return -EBADMSG;
 	}
 	rcu_read_lock();
 	vd = vmsg_device_lookup(bus, pdu->hdr.dev_num);
@@ -715,6 +745,7 @@ void vmsg_device_event_config(struct virtio_msg_bus *bus, const struct vmsg_pdu 
 	else
 		vmsg_count(bus, VMSG_C_RX_STALE_EVENT);
 	rcu_read_unlock();
+	return 0;
 }
 
 /* System sleep. */

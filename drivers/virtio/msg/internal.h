@@ -64,6 +64,7 @@ enum vmsg_counter {
 	VMSG_C_TIMEOUT,
 	VMSG_C_CANCELLED,
 	VMSG_C_PEER_LOST,
+	VMSG_C_PEER_AWAY,
 	VMSG_C_KICK,
 	VMSG_C_KICK_MSG,
 	VMSG_C_KICK_COALESCED,
@@ -73,6 +74,8 @@ enum vmsg_counter {
 	VMSG_C_CONFIG_RETRY,
 	VMSG_C_DRAINED,
 	VMSG_C_TRACK_LOST,
+	VMSG_C_RESUMED,
+	VMSG_C_REPLAYED,
 	VMSG_C_BROKEN,
 	VMSG_C_COUNT
 };
@@ -87,6 +90,7 @@ struct vmsg_stats {
  * @VMSG_BUS_WAITING: registered, no peer
  * @VMSG_BUS_RUNNING: the peer answers; devices come and go
  * @VMSG_BUS_SUSPENDED: as RUNNING, devices are frozen
+ * @VMSG_BUS_AWAY: the peer is gone, its devices wait for a successor
  * @VMSG_BUS_LOST: the peer is gone, its devices are being removed
  * @VMSG_BUS_DEAD: out of step with its peer until the transport is bound anew
  * @VMSG_BUS_STOPPED: being unregistered; final
@@ -97,6 +101,7 @@ enum vmsg_bus_state {
 	VMSG_BUS_WAITING,
 	VMSG_BUS_RUNNING,
 	VMSG_BUS_SUSPENDED,
+	VMSG_BUS_AWAY,
 	VMSG_BUS_LOST,
 	VMSG_BUS_DEAD,
 	VMSG_BUS_STOPPED,
@@ -108,6 +113,7 @@ enum vmsg_bus_state {
 #define VMSG_EV_LOST		1
 #define VMSG_EV_SCAN		2
 #define VMSG_EV_HOTPLUG		3
+#define VMSG_EV_AWAY		4
 
 /* Bits of virtio_msg_bus.alive_flags */
 #define VMSG_ALIVE_ASKED	0	/* a PING is under way */
@@ -363,6 +369,7 @@ struct vmsg_vqs {
 #define VMSG_DEV_READY		2	/* the virtio core has initialised it */
 #define VMSG_DEV_BROKEN		3	/* reported as broken, once */
 #define VMSG_DEV_FROZEN		4	/* its driver has been suspended */
+#define VMSG_DEV_AWAY		5	/* it waits for a successor: no kicks */
 
 /**
  * struct vmsg_device - a virtio device born from a GET_DEVICE_INFO response
@@ -376,8 +383,11 @@ struct vmsg_vqs {
  * @epoch: link on which it was found
  * @info: the GET_DEVICE_INFO response
  * @features: what the device offers, as first read
+ * @accepted: what its driver has accepted
  * @flags: VMSG_DEV_*
  * @status: the status as the device last reported it
+ * @life_lock: guards the device's status, and its queues' activation, against a
+ *	successor that is being given both; outside @vq_lock
  * @vq_lock: guards the making and deleting of queues
  * @vqs: queues by index; written under @vq_lock, read under RCU
  * @cfg_lock: guards the configuration snapshot below
@@ -407,8 +417,11 @@ struct vmsg_device {
 	unsigned int epoch;
 	struct vmsg_device_info info;
 	u64 features[2];
+	u64 accepted[2];
 	unsigned long flags;
 	u8 status;
+	/* guards status and activation against resume.c */
+	struct mutex life_lock;
 	/* guards the making and deleting of queues */
 	struct mutex vq_lock;
 	struct vmsg_vqs __rcu *vqs;
@@ -545,8 +558,8 @@ void vmsg_xfer_put(struct vmsg_xfer *x);
 int vmsg_xfer_submit(struct vmsg_xfer *x, int len);
 int vmsg_xfer_call(struct vmsg_xfer *x, int len);
 bool vmsg_xfer_cancel(struct vmsg_xfer *x);
-void vmsg_engine_response(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu,
-			  const void *frame);
+int vmsg_engine_response(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu,
+			 const void *frame);
 void vmsg_engine_pong(struct virtio_msg_bus *bus, u32 xid, u32 data);
 void vmsg_engine_kick(struct virtio_msg_bus *bus, struct vmsg_vq *q, u32 next);
 void vmsg_engine_forget(struct virtio_msg_bus *bus, struct vmsg_vq *q);
@@ -570,14 +583,24 @@ void vmsg_slots_free(struct virtio_msg_bus *bus);
 struct vmsg_device *vmsg_device_get(struct vmsg_slot *slot);
 void vmsg_device_put(struct vmsg_device *vd);
 struct vmsg_xfer *vmsg_device_xfer(struct vmsg_device *vd);
+int vmsg_read_info(struct virtio_msg_bus *bus, u16 num,
+		   struct vmsg_device_info *info, unsigned int *epoch);
+int vmsg_read_features(struct vmsg_device *vd, u64 features[2]);
 void vmsg_device_broken(struct vmsg_device *vd, const char *why);
-void vmsg_device_event_config(struct virtio_msg_bus *bus,
-			      const struct vmsg_pdu *pdu);
-void vmsg_device_event_used(struct virtio_msg_bus *bus,
-			    const struct vmsg_pdu *pdu);
+int vmsg_device_event_config(struct virtio_msg_bus *bus,
+			     const struct vmsg_pdu *pdu);
+int vmsg_device_event_used(struct virtio_msg_bus *bus,
+			   const struct vmsg_pdu *pdu);
 void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all);
 int vmsg_devices_freeze(struct virtio_msg_bus *bus);
 void vmsg_devices_thaw(struct virtio_msg_bus *bus);
+
+/* resume.c */
+void vmsg_devices_away(struct virtio_msg_bus *bus);
+void vmsg_devices_resume(struct virtio_msg_bus *bus);
+#if IS_ENABLED(CONFIG_KUNIT)
+extern u32 vmsg_resume_type;
+#endif
 
 /* config_ops.c; the table itself is in vdev_glue.c */
 void vmsg_config_get(struct virtio_device *vdev, unsigned int offset,
@@ -593,7 +616,11 @@ bool vmsg_get_shm_region(struct virtio_device *vdev,
 			 struct virtio_shm_region *region, u8 id);
 u64 vmsg_offered_features(struct vmsg_device *vd);
 int vmsg_set_features(struct vmsg_device *vd, u64 features, u64 features_hi);
+int vmsg_send_features(struct vmsg_device *vd);
+int vmsg_write_status(struct vmsg_device *vd, u32 status, u32 *now);
+int vmsg_wait_for_reset(struct vmsg_device *vd);
 void vmsg_config_invalidate(struct vmsg_device *vd);
+int vmsg_config_verify(struct vmsg_device *vd);
 #if IS_ENABLED(CONFIG_KUNIT)
 extern unsigned int vmsg_reset_ms;
 #endif
@@ -609,6 +636,9 @@ int vmsg_enable_vq_after_reset(struct virtqueue *vq);
 void vmsg_vqs_used(struct vmsg_device *vd, u16 index, bool all);
 void vmsg_vqs_condemn(struct vmsg_device *vd, bool gone);
 unsigned int vmsg_vqs_drain(struct vmsg_device *vd);
+bool vmsg_vqs_can_resume(struct vmsg_device *vd);
+int vmsg_vqs_resume(struct vmsg_device *vd);
+void vmsg_vqs_go(struct vmsg_device *vd);
 void vmsg_vqs_break(struct vmsg_device *vd);
 
 /* track.c */
@@ -616,6 +646,7 @@ int vmsg_track_init(struct vmsg_vq *q);
 int vmsg_track_renew(struct vmsg_vq *q);
 void vmsg_track_exit(struct vmsg_vq *q);
 unsigned int vmsg_track_drain(struct vmsg_vq *q);
+int vmsg_track_resume(struct vmsg_vq *q);
 extern const struct vmsg_wctx_ops vmsg_track_ops;
 
 /* vdev_glue.c, or compat/ on kernels without virtio_map_ops */

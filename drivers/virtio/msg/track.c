@@ -142,6 +142,11 @@ static void vmsg_track_scan_split(struct vmsg_vq *q)
 	lockdep_assert_held(&t->lock);
 	if ((u16)(idx - t->avail_idx) > t->num)
 		vmsg_track_lose(q);
+	/*
+	 * The index before the entries: vmsg_track_resume() does not have the
+	 * driver's lock.  Pairs with the driver's virtio_wmb().
+	 */
+	smp_rmb();
 	while (!t->lost && t->avail_idx != idx) {
 		head = vmsg_avail_head(t, t->avail_idx);
 		if (head >= t->num) {
@@ -473,4 +478,78 @@ unsigned int vmsg_track_drain(struct vmsg_vq *q)
 	spin_unlock_irqrestore(&t->lock, flags);
 	atomic64_add(drained, &q->vd->bus->stats.c[VMSG_C_DRAINED]);
 	return count;
+}
+
+/*
+ * Where in the avail ring a buffer stood, if it still does, going back from the
+ * newest entry.  The oldest may have been overwritten: those come first, in no
+ * order, which is as good as any, since the device had them all.
+ */
+static unsigned int vmsg_track_order(const struct vmsg_track *t, u16 *order,
+				     unsigned int count)
+{
+	unsigned int n = count, i, head;
+	u16 idx = t->avail_idx;
+
+	for (i = 0; i < t->num && n; i++) {
+		head = vmsg_avail_head(t, --idx);
+		if (head < t->num && test_bit(head, t->out) &&
+		    !__test_and_set_bit(head, t->seen))
+			order[--n] = head;
+	}
+	for_each_set_bit(head, t->out, t->num)
+		if (n && !__test_and_set_bit(head, t->seen))
+			order[--n] = head;
+	return n;
+}
+
+/**
+ * vmsg_track_resume() - arrange a split ring so that a successor can go on
+ * @q: the queue; its driver may add and collect buffers at the same time
+ *
+ * A device side that starts at the used index takes what stands between it and
+ * the avail index.  Where its predecessor used buffers out of order, that is
+ * not what is left to do; so those entries are written anew, with the buffers
+ * that are out and that the predecessor has not published as used.  The driver
+ * never reads them, and writes only the entries behind.
+ *
+ * Context: may sleep; nobody else reads or writes the ring on the device side.
+ * Return: 0; -ESTALE if what the predecessor left makes no sense; -ENOMEM.
+ */
+int vmsg_track_resume(struct vmsg_vq *q)
+{
+	__le16 __vshm *avail = (__le16 __vshm __force *)q->track.avail;
+	struct vmsg_track *t = &q->track;
+	unsigned int count, i;
+	unsigned long flags;
+	int ret = -ESTALE;
+	u16 *order, idx, end;
+
+	order = kcalloc(t->num, sizeof(*order), GFP_KERNEL);
+	if (!order)
+		return -ENOMEM;
+	spin_lock_irqsave(&t->lock, flags);
+	if (!t->lost && !t->packed)
+		vmsg_track_scan_split(q);
+	if (t->lost || t->packed)
+		goto out;
+	bitmap_zero(t->seen, t->num);
+	end = vmsg_used_idx(t);
+	for (idx = t->done; idx != end; idx++)
+		if (!vmsg_track_see(t, t->seen, vmsg_shm_load32(vmsg_used_elem(t, idx))))
+			goto out;
+	count = t->count - (u16)(end - t->done);
+	if (count != (u16)(t->avail_idx - end) ||
+	    vmsg_track_order(t, order, count))
+		goto out;
+	for (i = 0; i < count; i++, end++)
+		vmsg_shm_store16(avail + 2 + (end & (t->num - 1)), order[i]);
+	/* The entries before SET_VQUEUE hands them over. */
+	mb();
+	atomic64_add(count, &q->vd->bus->stats.c[VMSG_C_REPLAYED]);
+	ret = 0;
+out:
+	spin_unlock_irqrestore(&t->lock, flags);
+	kfree(order);
+	return ret;
 }

@@ -88,7 +88,9 @@ static bool vmsg_notify(struct virtqueue *vq)
 	struct virtio_msg_bus *bus = vd->bus;
 	u32 next = 0;
 
-	if (test_bit(VMSG_DEV_DEAD, &vd->flags))
+	/* One that waits for a successor is kicked when that is there. */
+	if (test_bit(VMSG_DEV_DEAD, &vd->flags) ||
+	    test_bit(VMSG_DEV_AWAY, &vd->flags))
 		return true;
 	vmsg_count(bus, VMSG_C_KICK);
 	atomic64_inc(&vd->kicks);
@@ -450,10 +452,13 @@ int vmsg_disable_vq_and_reset(struct virtqueue *vq)
 
 	if (!virtio_has_feature(vq->vdev, VIRTIO_F_RING_RESET))
 		return -ENOENT;
+	mutex_lock(&q->vd->life_lock);
 	ret = vmsg_reset_vq(q);
+	if (!ret)
+		WRITE_ONCE(q->stopped, true);
+	mutex_unlock(&q->vd->life_lock);
 	if (ret)
 		return ret;
-	WRITE_ONCE(q->stopped, true);
 	vmsg_synchronize_cbs(vq->vdev);
 	vmsg_engine_forget(q->vd->bus, q);
 	vq->reset = true;
@@ -475,14 +480,16 @@ int vmsg_enable_vq_after_reset(struct virtqueue *vq)
 
 	if (!vq->reset)
 		return -EBUSY;
+	mutex_lock(&q->vd->life_lock);
 	ret = vmsg_track_renew(q);
 	if (!ret)
 		ret = vmsg_activate_vq(q);
-	if (ret)
-		return ret;
-	WRITE_ONCE(q->stopped, false);
-	vq->reset = false;
-	return 0;
+	if (!ret) {
+		WRITE_ONCE(q->stopped, false);
+		vq->reset = false;
+	}
+	mutex_unlock(&q->vd->life_lock);
+	return ret;
 }
 
 /*
@@ -558,4 +565,98 @@ void vmsg_vqs_break(struct vmsg_device *vd)
 		if (vqs->q[i])
 			__virtqueue_break(vqs->q[i]->vq);
 	mutex_unlock(&vd->vq_lock);
+}
+
+/*
+ * Going on with a successor, see resume.c.
+ */
+
+/**
+ * vmsg_vqs_can_resume() - is it known what each queue has under way?
+ * @vd: the device
+ *
+ * Context: may sleep.
+ * Return: true if so.
+ */
+bool vmsg_vqs_can_resume(struct vmsg_device *vd)
+{
+	struct vmsg_vqs *vqs;
+	bool ok = true;
+	unsigned int i;
+
+	mutex_lock(&vd->vq_lock);
+	vqs = rcu_dereference_protected(vd->vqs, lockdep_is_held(&vd->vq_lock));
+	for (i = 0; vqs && i < vqs->num; i++)
+		if (vqs->q[i] && (!vqs->q[i]->track.out ||
+				  READ_ONCE(vqs->q[i]->track.lost) ||
+				  vqs->q[i]->track.packed))
+			ok = false;
+	mutex_unlock(&vd->vq_lock);
+	return ok;
+}
+
+static int vmsg_vq_resume(struct vmsg_vq *q)
+{
+	struct vmsg_vq_info info;
+	int ret;
+
+	ret = vmsg_read_vq(q->vd, q->index, &info);
+	if (ret)
+		return ret;
+	if (info.max_size < virtqueue_get_vring_size(q->vq))
+		return -ESTALE;
+	ret = vmsg_track_resume(q);
+	return ret ?: vmsg_activate_vq(q);
+}
+
+/**
+ * vmsg_vqs_resume() - give a successor the queues that its predecessor had
+ * @vd: the device, its features settled
+ *
+ * A queue that its driver has reset is left to it.
+ *
+ * Context: may sleep; the caller holds life_lock.
+ * Return: 0; -ESTALE where the queues or what is in them do not fit; the errno
+ * of the transaction.
+ */
+int vmsg_vqs_resume(struct vmsg_device *vd)
+{
+	struct vmsg_vqs *vqs;
+	unsigned int i;
+	int ret = 0;
+
+	mutex_lock(&vd->vq_lock);
+	vqs = rcu_dereference_protected(vd->vqs, lockdep_is_held(&vd->vq_lock));
+	for (i = 0; vqs && i < vqs->num && !ret; i++)
+		if (vqs->q[i] && !READ_ONCE(vqs->q[i]->stopped))
+			ret = vmsg_vq_resume(vqs->q[i]);
+	mutex_unlock(&vd->vq_lock);
+	return ret;
+}
+
+/**
+ * vmsg_vqs_go() - look at all queues, on both sides
+ * @vd: the device, running again
+ *
+ * Neither kicks nor used events of the time in between have arrived.
+ *
+ * Context: may sleep.
+ */
+void vmsg_vqs_go(struct vmsg_device *vd)
+{
+	struct vmsg_vqs *vqs;
+	struct vmsg_vq *q;
+	unsigned int i;
+
+	/* As for a used event: no lock of ours is held while the driver runs. */
+	rcu_read_lock();
+	vqs = rcu_dereference(vd->vqs);
+	for (i = 0; vqs && i < vqs->num; i++) {
+		q = READ_ONCE(vqs->q[i]);
+		if (!q || READ_ONCE(q->stopped))
+			continue;
+		vmsg_notify(q->vq);
+		vmsg_vq_run(q);
+	}
+	rcu_read_unlock();
 }

@@ -662,9 +662,10 @@ static int vmsg_engine_verdict(const struct vmsg_wire *w,
  * @frame: the frame, in memory that the peer cannot write
  *
  * Context: any.
+ * Return: 0, or -ENOENT if no transaction waits for it.
  */
-void vmsg_engine_response(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu,
-			  const void *frame)
+int vmsg_engine_response(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu,
+			 const void *frame)
 {
 	struct vmsg_engine *e = &bus->engine;
 	struct vmsg_xfer *x;
@@ -675,7 +676,7 @@ void vmsg_engine_response(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu
 	x = e->open ? vmsg_engine_match(bus, pdu) : NULL;
 	spin_unlock_irqrestore(&e->lock, flags);
 	if (!x)
-		return;
+		return -ENOENT;
 
 	vmsg_count(bus, VMSG_C_RX_RESPONSE);
 	if (pdu->hdr.msg_size > x->cap) {
@@ -695,6 +696,7 @@ void vmsg_engine_response(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu
 	/* There is room for one more in flight. */
 	if (!list_empty(&e->queue))
 		vmsg_engine_pump(bus);
+	return 0;
 }
 
 /**

@@ -193,6 +193,45 @@ def userland(cache):
     return _pack(out, fill)
 
 
+# Back ends of a vmsgd inside the guest.
+BACKENDS = ["usr/bin/qemu-storage-daemon", "usr/bin/passt"]
+
+
+def backends(cache):
+    """They have a newer libc than the guest, so they bring their loader."""
+    root = os.path.join(cache, "backends")
+    out = os.path.join(cache, "initramfs", "backends-%s.cpio" %
+                       _key(_read(root + "/key"), BACKENDS, 1))
+    if os.path.exists(out):
+        return out
+
+    def fill(cpio):
+        ld = "ld-linux-aarch64.so.1"
+        todo, done = [ld], set()
+        for p in BACKENDS:
+            src, name = os.path.join(root, p), os.path.basename(p)
+            cpio.file("opt/backends/bin/" + name, src, 0o755)
+            cpio.data("usr/local/bin/" + name, "#!/bin/sh\n"
+                      f"exec /opt/backends/lib/{ld} --library-path /opt/backends/lib "
+                      f"/opt/backends/bin/{name} \"$@\"\n", 0o755)
+            todo += _needed(src)
+        while todo:
+            lib = todo.pop()
+            if lib in done:
+                continue
+            done.add(lib)
+            for d in LIBRARY_DIRS:
+                src = os.path.realpath(os.path.join(root, d, lib))
+                if os.path.exists(src):
+                    cpio.file("opt/backends/lib/" + lib, src, 0o755)
+                    todo += _needed(src)
+                    break
+            else:
+                raise FileNotFoundError(f"library {lib} is in no package")
+
+    return _pack(out, fill)
+
+
 def _name(path):
     return re.sub(r"\.ko(\.\w+)?$", "", os.path.basename(path)).replace("-", "_")
 

@@ -59,6 +59,9 @@
 		__timer->function = (func);				\
 	} while (0)
 
+/* linux/mm_types.h */
+#define EMPTY_VMA_FLAGS 0
+
 /* linux/jiffies.h */
 #define secs_to_jiffies(secs)	((unsigned long)(secs) * HZ)
 

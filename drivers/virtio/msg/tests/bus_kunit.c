@@ -383,6 +383,7 @@ static void bt_exit(struct kunit *test)
 {
 	struct bt *bt = test->priv;
 
+	vmsg_resume_type = 0;
 	if (!bt)
 		return;
 	fake_free(bt->f);
@@ -432,8 +433,9 @@ static void test_states(struct kunit *test)
 	} table[] = {
 		{ VMSG_BUS_NEW, "W-STO" },
 		{ VMSG_BUS_WAITING, "R-DEA-STO" },
-		{ VMSG_BUS_RUNNING, "SUS-L-DEA-STO" },
+		{ VMSG_BUS_RUNNING, "SUS-AW-L-DEA-STO" },
 		{ VMSG_BUS_SUSPENDED, "R-L-DEA-STO" },
+		{ VMSG_BUS_AWAY, "R-L-DEA-STO" },
 		{ VMSG_BUS_LOST, "W-DEA-STO" },
 		{ VMSG_BUS_DEAD, "STO" },
 		{ VMSG_BUS_STOPPED, "" },
@@ -443,6 +445,7 @@ static void test_states(struct kunit *test)
 		[VMSG_BUS_WAITING] = "W",
 		[VMSG_BUS_RUNNING] = "R",
 		[VMSG_BUS_SUSPENDED] = "SUS",
+		[VMSG_BUS_AWAY] = "AW",
 		[VMSG_BUS_LOST] = "L",
 		[VMSG_BUS_DEAD] = "DEA",
 		[VMSG_BUS_STOPPED] = "STO",
@@ -3016,6 +3019,548 @@ static void test_unregister_lost(struct kunit *test)
 		bt_came_back(test, i, 0);
 }
 
+/*
+ * A peer that goes and has a successor
+ */
+
+/* A device of a type that can go on, on a link that may return. */
+static struct virtqueue *bt_may_return(struct kunit *test)
+{
+	const struct bt_ring *r = test->param_value;
+	struct fake_dev *d = bt_one(test, VIRTIO_MSG_WIRE_XID32, 2);
+	struct bt *bt = test->priv;
+
+	vmsg_resume_type = BT_ID;
+	bt->f->link.may_return = true;
+	d->features[1] |= BIT(VIRTIO_F_RING_PACKED - 32) | BIT(VIRTIO_F_RING_RESET - 32);
+	if (r->indirect)
+		d->features[0] |= BIT(VIRTIO_RING_F_INDIRECT_DESC);
+	bt_go(test);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
+	/* From a packed ring a successor could not tell what is left to do. */
+	KUNIT_ASSERT_FALSE(test, d->driver_features[1] & BIT(VIRTIO_F_RING_PACKED - 32));
+	return bt_last(bt)->vq[0];
+}
+
+static const struct bt_ring bt_split_rings[] = {
+	{ "split", false, false },
+	{ "split, indirect", false, true },
+};
+
+KUNIT_ARRAY_PARAM(bt_split_ring, bt_split_rings, bt_ring_desc);
+
+/* The successor knows nothing of what its predecessor was told. */
+static void bt_successor(struct kunit *test, bool continues)
+{
+	struct bt *bt = test->priv;
+	struct fake_dev *d = &bt->f->devs[0];
+	struct virtio_msg_link link = bt->f->link;
+	unsigned int i;
+
+	d->status = 0;
+	memset(d->driver_features, 0, sizeof(d->driver_features));
+	for (i = 0; i < FAKE_VQS; i++) {
+		d->vq[i].enabled = false;
+		d->vq[i].size = 0;
+	}
+	link.continues = continues;
+	virtio_msg_peer_up(bt->bus, &link);
+	fake_settle(bt->f);
+}
+
+/* As a device side does: it begins at the used index. */
+static void bt_side_continue(struct kunit *test, struct bt_side *s)
+{
+	bt_side_init(test, s, 0);
+	s->used = get_unaligned_le16(bt_ptr(s, s->vq->device) + 2);
+	s->avail = s->used;
+}
+
+static void test_away(struct kunit *test)
+{
+	static const unsigned int left[] = { 0, 2, 4, 6, 7, 8 };
+	struct virtqueue *vq = bt_may_return(test);
+	struct bt *bt = test->priv;
+	struct fake_dev *d = &bt->f->devs[0];
+	struct bt_chain c[8];
+	unsigned int i, kicks;
+	struct bt_side s;
+	u32 features;
+
+	features = d->driver_features[1];
+	bt_side_init(test, &s, 0);
+	for (i = 0; i < 6; i++)
+		KUNIT_ASSERT_EQ(test, bt_add(bt, vq, i), 0);
+	virtqueue_kick(vq);
+	for (i = 0; i < 6; i++)
+		KUNIT_ASSERT_TRUE(test, bt_fetch(&s, &c[i]));
+	/* Out of order, and collected. */
+	bt_use(&s, &c[3], 7);
+	bt_use(&s, &c[1], 8);
+	fake_event_used(bt->f, BT_NUM, 0);
+	/* Two more, of which it never hears; one published, and not collected. */
+	KUNIT_ASSERT_EQ(test, bt_add(bt, vq, 6), 0);
+	KUNIT_ASSERT_EQ(test, bt_add(bt, vq, 7), 0);
+	bt_use(&s, &c[5], 9);
+
+	virtio_msg_peer_away(bt->bus, "test");
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_AWAY);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 0);
+	/* The driver goes on, and waits. */
+	fake_forget(bt->f);
+	kicks = fake_count(bt->f, false, VIRTIO_MSG_EVENT_AVAIL);
+	KUNIT_ASSERT_EQ(test, bt_add(bt, vq, 8), 0);
+	virtqueue_kick(vq);
+	KUNIT_EXPECT_EQ(test, fake_count(bt->f, false, VIRTIO_MSG_EVENT_AVAIL), kicks);
+	for (i = 0; i < ARRAY_SIZE(left); i++)
+		KUNIT_EXPECT_TRUE(test, bt->bufs[left[i]].out);
+
+	bt_successor(test, true);
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+	KUNIT_EXPECT_EQ(test, d->status, VIRTIO_CONFIG_S_ACKNOWLEDGE |
+			VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK |
+			VIRTIO_CONFIG_S_DRIVER_OK);
+	KUNIT_EXPECT_EQ(test, d->driver_features[1], features);
+	KUNIT_EXPECT_TRUE(test, d->vq[0].enabled && d->vq[1].enabled);
+	/* Both queues were kicked, and what was used has been seen. */
+	KUNIT_EXPECT_EQ(test, fake_count(bt->f, false, VIRTIO_MSG_EVENT_AVAIL), kicks + 2);
+	bt_came_back(test, 5, 9);
+
+	/* What is left, in the old order, and no more. */
+	bt_side_continue(test, &s);
+	for (i = 0; i < ARRAY_SIZE(left); i++) {
+		KUNIT_ASSERT_TRUE(test, bt_fetch(&s, &c[0]));
+		bt_use(&s, &c[0], 20 + i);
+	}
+	KUNIT_EXPECT_FALSE(test, bt_fetch(&s, &c[0]));
+	fake_event_used(bt->f, BT_NUM, 0);
+	for (i = 0; i < ARRAY_SIZE(left); i++)
+		bt_came_back(test, left[i], 20 + i);
+	bt_came_back(test, 3, 7);
+	bt_came_back(test, 1, 8);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_RESUMED), 1);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_REPLAYED), ARRAY_SIZE(left));
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_DRAINED), 0);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_PEER_AWAY), 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 0);
+	KUNIT_EXPECT_EQ(test, bt->f->lost, 0);
+	/* And it is an ordinary queue again. */
+	KUNIT_ASSERT_EQ(test, bt_add(bt, vq, 10), 0);
+	virtqueue_kick(vq);
+	KUNIT_ASSERT_TRUE(test, bt_fetch(&s, &c[0]));
+	bt_use(&s, &c[0], 5);
+	fake_event_used(bt->f, BT_NUM, 0);
+	bt_came_back(test, 10, 5);
+}
+
+/* Any history, many successors: every buffer comes back exactly once. */
+static void test_away_random(struct kunit *test)
+{
+	struct virtqueue *vq = bt_may_return(test);
+	struct bt *bt = test->priv;
+	unsigned int round, step, i, adds[BT_BUFS];
+	struct bt_chain held[32], c;
+	struct rnd_state rnd;
+	unsigned int num_held;
+	struct bt_side s;
+
+	prandom_seed_state(&rnd, 7);
+	memset(adds, 0, sizeof(adds));
+	bt_side_init(test, &s, 0);
+	for (round = 0; round < 24; round++) {
+		num_held = 0;
+		for (step = 0; step < 150; step++) {
+			switch (prandom_u32_state(&rnd) % 5) {
+			case 0:
+			case 1:
+				i = prandom_u32_state(&rnd) % BT_BUFS;
+				if (!bt->bufs[i].out && !bt_add(bt, vq, i))
+					adds[i]++;
+				break;
+			case 2:
+				virtqueue_kick(vq);
+				if (num_held < ARRAY_SIZE(held) &&
+				    bt_fetch(&s, &held[num_held]))
+					num_held++;
+				break;
+			case 3:
+				/* The oldest is slow: its place is taken by others. */
+				if (num_held < 2)
+					break;
+				i = 1 + prandom_u32_state(&rnd) % (num_held - 1);
+				bt_use(&s, &held[i], 3);
+				held[i] = held[--num_held];
+				break;
+			default:
+				fake_event_used(bt->f, BT_NUM, 0);
+			}
+		}
+		virtio_msg_peer_away(bt->bus, "test");
+		fake_settle(bt->f);
+		bt_successor(test, true);
+		KUNIT_ASSERT_EQ(test, bt_counter(test, VMSG_C_RESUMED), round + 1);
+		bt_side_continue(test, &s);
+	}
+	while (bt_fetch(&s, &c))
+		bt_use(&s, &c, 3);
+	fake_event_used(bt->f, BT_NUM, 0);
+	for (i = 0; i < BT_BUFS; i++) {
+		KUNIT_EXPECT_EQ(test, bt->bufs[i].done, adds[i]);
+		KUNIT_EXPECT_FALSE(test, bt->bufs[i].out);
+	}
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_DRAINED), 0);
+}
+
+/* One that does not vouch for anything, and none at all. */
+static void bt_away_ends(struct kunit *test, bool give_up)
+{
+	struct virtqueue *vq = bt_may_return(test);
+	struct bt *bt = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		KUNIT_ASSERT_EQ(test, bt_add(bt, vq, i), 0);
+	virtio_msg_peer_away(bt->bus, "test");
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 0);
+	if (give_up) {
+		bt->f->come_back = false;
+		virtio_msg_peer_lost(bt->bus, "test");
+		fake_settle(bt->f);
+		KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_WAITING);
+		KUNIT_EXPECT_EQ(test, bt->f->lost, 1);
+	} else {
+		bt_successor(test, false);
+		KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+		/* Its link is up already: nothing to bring up. */
+		KUNIT_EXPECT_EQ(test, bt->f->lost, 0);
+		KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
+	}
+	for (i = 0; i < 4; i++)
+		bt_came_back(test, i, 0);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_DRAINED), 4);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_RESUMED), 0);
+}
+
+static void test_away_anew(struct kunit *test)
+{
+	bt_away_ends(test, false);
+}
+
+static void test_away_given_up(struct kunit *test)
+{
+	bt_away_ends(test, true);
+}
+
+static void test_away_unregister(struct kunit *test)
+{
+	struct virtqueue *vq = bt_may_return(test);
+	struct bt *bt = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		bt_add(bt, vq, i);
+	virtio_msg_peer_away(bt->bus, "test");
+	fake_unregister(bt->f);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	for (i = 0; i < 4; i++)
+		bt_came_back(test, i, 0);
+}
+
+/* A device that cannot go on does not wait; nor does anybody on other links. */
+static void test_away_cannot(struct kunit *test)
+{
+	struct virtqueue *vq = bt_may_return(test);
+	struct bt *bt = test->priv;
+	unsigned int i;
+
+	vmsg_resume_type = 0;
+	for (i = 0; i < 4; i++)
+		KUNIT_ASSERT_EQ(test, bt_add(bt, vq, i), 0);
+	virtio_msg_peer_away(bt->bus, "test");
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_AWAY);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	for (i = 0; i < 4; i++)
+		bt_came_back(test, i, 0);
+	bt_successor(test, true);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
+}
+
+static void test_away_not_allowed(struct kunit *test)
+{
+	struct bt *bt;
+
+	bt_one(test, VIRTIO_MSG_WIRE_XID32, 1);
+	bt = test->priv;
+	vmsg_resume_type = BT_ID;
+	bt_go(test);
+	virtio_msg_peer_away(bt->bus, "test");
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_LOST);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
+}
+
+/* Another device, or the same with less: no driver is left with it. */
+
+static void bt_other_uuid(struct fake_dev *d)
+{
+	d->uuid[3] ^= 1;
+}
+
+static void bt_fewer_features(struct fake_dev *d)
+{
+	d->features[1] &= ~BIT(VIRTIO_F_RING_RESET - 32);
+}
+
+static void bt_other_config(struct fake_dev *d)
+{
+	d->config[1] ^= 1;
+}
+
+static void bt_smaller_queue(struct fake_dev *d)
+{
+	d->vq[1].max_size = 8;
+}
+
+static void bt_absent(struct fake_dev *d)
+{
+	d->present = false;
+}
+
+static const struct bt_change {
+	const char *name;
+	void (*change)(struct fake_dev *d);
+} bt_changes[] = {
+	{ "uuid", bt_other_uuid },
+	{ "features", bt_fewer_features },
+	{ "config", bt_other_config },
+	{ "queue", bt_smaller_queue },
+	{ "absent", bt_absent },
+};
+
+static void bt_change_desc(const struct bt_change *c, char *desc)
+{
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(bt_change, bt_changes, bt_change_desc);
+
+static void test_away_changed(struct kunit *test)
+{
+	const struct bt_change *change = test->param_value;
+	struct fake_dev *d = bt_one(test, VIRTIO_MSG_WIRE_XID32, 2);
+	struct bt *bt = test->priv;
+	struct virtqueue *vq;
+	unsigned int i;
+	u8 byte;
+
+	vmsg_resume_type = BT_ID;
+	bt->f->link.may_return = true;
+	d->features[1] |= BIT(VIRTIO_F_RING_RESET - 32);
+	d->config_size = 8;
+	bt_go(test);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
+	vq = bt_last(bt)->vq[0];
+	virtio_cread_bytes(bt_last(bt)->vdev, 1, &byte, 1);
+	for (i = 0; i < 4; i++)
+		KUNIT_ASSERT_EQ(test, bt_add(bt, vq, i), 0);
+	virtio_msg_peer_away(bt->bus, "test");
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 0);
+	change->change(d);
+	bt_successor(test, true);
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_RESUMED), 0);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), d->present ? 2 : 1);
+	for (i = 0; i < 4; i++)
+		bt_came_back(test, i, 0);
+}
+
+/* The same, and unchanged: what makes the others fail is the change. */
+static void test_away_same_config(struct kunit *test)
+{
+	struct fake_dev *d = bt_one(test, VIRTIO_MSG_WIRE_XID32, 2);
+	struct bt *bt = test->priv;
+	u8 byte;
+
+	vmsg_resume_type = BT_ID;
+	bt->f->link.may_return = true;
+	d->config_size = 8;
+	bt_go(test);
+	virtio_cread_bytes(bt_last(bt)->vdev, 1, &byte, 1);
+	virtio_msg_peer_away(bt->bus, "test");
+	fake_settle(bt->f);
+	/* Served from what is known. */
+	virtio_cread_bytes(bt_last(bt)->vdev, 1, &byte, 1);
+	KUNIT_EXPECT_EQ(test, byte, d->config[1]);
+	bt_successor(test, true);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_RESUMED), 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 1);
+}
+
+/* The rings as a dying or a hostile device left them. */
+static void test_away_scribbled(struct kunit *test)
+{
+	struct virtqueue *vq = bt_may_return(test);
+	struct bt *bt = test->priv;
+	struct bt_chain c;
+	struct bt_side s;
+	unsigned int i;
+
+	bt_side_init(test, &s, 0);
+	for (i = 0; i < 4; i++)
+		KUNIT_ASSERT_EQ(test, bt_add(bt, vq, i), 0);
+	KUNIT_ASSERT_TRUE(test, bt_fetch(&s, &c));
+	/* Used twice, says the ring. */
+	bt_use(&s, &c, 3);
+	bt_use(&s, &c, 3);
+	virtio_msg_peer_away(bt->bus, "test");
+	fake_settle(bt->f);
+	bt_successor(test, true);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_RESUMED), 0);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, bt->bufs[i].done + bt->bufs[i].detached, 1);
+}
+
+/* The successor goes, too, at any step of its way; the next one gets there. */
+
+static int bt_away_at(struct fake *f)
+{
+	struct bt *bt = f->priv;
+
+	if (!bt->calls || --bt->calls)
+		return 0;
+	virtio_msg_peer_away(bt->bus, "test");
+	return -ENOTCONN;
+}
+
+static void test_away_again(struct kunit *test)
+{
+	struct virtqueue *vq = bt_may_return(test);
+	struct bt *bt = test->priv;
+	unsigned int i, step;
+	struct bt_chain c;
+	struct bt_side s;
+	u64 resumed;
+
+	for (i = 0; i < 4; i++)
+		KUNIT_ASSERT_EQ(test, bt_add(bt, vq, i), 0);
+	bt->f->before_send = bt_away_at;
+	for (step = 1; step < 100; step++) {
+		virtio_msg_peer_away(bt->bus, "test");
+		fake_settle(bt->f);
+		resumed = bt_counter(test, VMSG_C_RESUMED);
+		bt->calls = step;
+		bt_successor(test, true);
+		if (bt->calls)
+			break;	/* it got through */
+		KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_AWAY);
+	}
+	/* Every request of the way was cut off once. */
+	KUNIT_EXPECT_GE(test, step, 12);
+	KUNIT_EXPECT_LT(test, step, 100);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_RESUMED), resumed + 1);
+	bt->calls = 0;
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 1);
+	bt_side_continue(test, &s);
+	for (i = 0; i < 4; i++) {
+		KUNIT_ASSERT_TRUE(test, bt_fetch(&s, &c));
+		bt_use(&s, &c, i);
+	}
+	fake_event_used(bt->f, BT_NUM, 0);
+	for (i = 0; i < 4; i++)
+		bt_came_back(test, i, i);
+}
+
+/* A driver's probe waits for a buffer, and gets it from the successor. */
+static void test_away_in_probe(struct kunit *test)
+{
+	struct bt *bt;
+	struct bt_chain c;
+	struct bt_side s;
+
+	bt_one(test, VIRTIO_MSG_WIRE_XID32, 1);
+	bt = test->priv;
+	vmsg_resume_type = BT_ID;
+	bt->f->link.may_return = true;
+	bt->f->up_at_start = false;
+	bt->wait_in_probe = true;
+	bt_go(test);
+	virtio_msg_peer_up(bt->bus, &bt->f->link);
+	KUNIT_ASSERT_TRUE(test, fake_until(READ_ONCE(bt->probe_waits)));
+	bt->wait_in_probe = false;
+	virtio_msg_peer_away(bt->bus, "test");
+	flush_work(&bt->bus->work);
+	bt->f->devs[0].status = 0;
+	bt->f->link.continues = true;
+	virtio_msg_peer_up(bt->bus, &bt->f->link);
+	KUNIT_ASSERT_TRUE(test, fake_until(bt_counter(test, VMSG_C_RESUMED) == 1));
+	bt_side_continue(test, &s);
+	KUNIT_ASSERT_TRUE(test, bt_fetch(&s, &c));
+	bt_use(&s, &c, 6);
+	fake_event_used(bt->f, BT_NUM, 0);
+	fake_settle(bt->f);
+	bt_came_back(test, 0, 6);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 1);
+}
+
+/* What comes in is judged, for transports that can tell their peer. */
+static void test_rx_verdict(struct kunit *test)
+{
+	struct bt *bt;
+	u8 frame[32] = {};
+
+	bt_one(test, VIRTIO_MSG_WIRE_XID32, 0);
+	bt = test->priv;
+	bt->f->up_at_start = false;
+	bt_go(test);
+	put_unaligned_le16(12, frame + 4);
+	KUNIT_EXPECT_EQ(test, virtio_msg_rx(bt->bus, frame, 12), -ENOTCONN);
+	virtio_msg_peer_up(bt->bus, &bt->f->link);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, virtio_msg_rx(bt->bus, frame, 11), -EBADMSG);
+	/* A response that nobody waits for. */
+	frame[0] = VIRTIO_MSG_TYPE_RESPONSE;
+	frame[1] = VIRTIO_MSG_GET_CONFIG;
+	frame[8] = 0x77;
+	KUNIT_EXPECT_EQ(test, virtio_msg_rx(bt->bus, frame, 12), -ENOENT);
+	/* An event that there is not. */
+	frame[0] = 0;
+	frame[1] = 0x55;
+	frame[8] = 0;
+	KUNIT_EXPECT_EQ(test, virtio_msg_rx(bt->bus, frame, 12), -ENOENT);
+	/* A used event, with its queue and without. */
+	frame[1] = VIRTIO_MSG_EVENT_USED;
+	frame[2] = BT_NUM;
+	KUNIT_EXPECT_EQ(test, virtio_msg_rx(bt->bus, frame, 12), -EBADMSG);
+	put_unaligned_le16(16, frame + 4);
+	KUNIT_EXPECT_EQ(test, virtio_msg_rx(bt->bus, frame, 16), 0);
+}
+
+/* A link may allow fewer devices than the module. */
+static void test_link_max_devices(struct kunit *test)
+{
+	struct bt *bt = bt_new(test, VIRTIO_MSG_WIRE_XID32);
+	unsigned int i;
+
+	fake_window(bt->f, SZ_1M);
+	bt->f->link.max_devices = 3;
+	for (i = 0; i < 5; i++)
+		fake_add(bt->f, i, BT_ID);
+	bt_go(test);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 3);
+	KUNIT_EXPECT_EQ(test, bt->bus->num_slots, 3);
+}
+
 static struct kunit_case bt_cases[] = {
 	KUNIT_CASE(test_states),
 	KUNIT_CASE_PARAM(test_bring_up, bt_wire_gen_params),
@@ -3107,6 +3652,20 @@ static struct kunit_case bt_cases[] = {
 	KUNIT_CASE(test_trolls),
 	KUNIT_CASE_PARAM(test_unregister_busy, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_unregister_lost, bt_ring_gen_params),
+	KUNIT_CASE_PARAM(test_away, bt_split_ring_gen_params),
+	KUNIT_CASE_PARAM(test_away_random, bt_split_ring_gen_params),
+	KUNIT_CASE_PARAM(test_away_anew, bt_split_ring_gen_params),
+	KUNIT_CASE_PARAM(test_away_given_up, bt_split_ring_gen_params),
+	KUNIT_CASE_PARAM(test_away_unregister, bt_split_ring_gen_params),
+	KUNIT_CASE_PARAM(test_away_cannot, bt_split_ring_gen_params),
+	KUNIT_CASE(test_away_not_allowed),
+	KUNIT_CASE_PARAM(test_away_changed, bt_change_gen_params),
+	KUNIT_CASE(test_away_same_config),
+	KUNIT_CASE_PARAM(test_away_scribbled, bt_split_ring_gen_params),
+	KUNIT_CASE_PARAM(test_away_again, bt_split_ring_gen_params),
+	KUNIT_CASE(test_away_in_probe),
+	KUNIT_CASE(test_rx_verdict),
+	KUNIT_CASE(test_link_max_devices),
 	{}
 };
 

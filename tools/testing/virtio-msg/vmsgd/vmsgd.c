@@ -1034,11 +1034,37 @@ static void finish(void)
 		unlink(opt.control);
 }
 
+/* Return: 0, or the status to exit with. */
+static int join(const char *text)
+{
+	struct spec where;
+	char *err = NULL;
+	int i, ret = 2;
+
+	if (!spec_parse(text, &where, &err)) {
+		info("--on %s: %s", text, err);
+		free(err);
+		goto out;
+	}
+	if (!opt.link->join(&where)) {
+		ret = 1;
+		goto out;
+	}
+	ret = 0;
+	for (i = 0; i < where.n && !ret; i++)
+		if (!where.used[i]) {
+			info("--on %s: '%s' is not known there", text, where.key[i]);
+			ret = 2;
+		}
+out:
+	spec_free(&where);
+	return ret;
+}
+
 int main(int argc, char **argv)
 {
 	struct source signals = { .fn = on_signal };
 	uint64_t settle;
-	struct spec where;
 	sigset_t set;
 	char *err;
 	int i;
@@ -1046,18 +1072,9 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	loop_init();
 	signal(SIGPIPE, SIG_IGN);
-	if (!spec_parse(opt.where, &where, &err)) {
-		info("--on %s: %s", opt.where, err);
-		return 2;
-	}
-	if (!opt.link->join(&where))
-		return 1;
-	for (i = 0; i < where.n; i++)
-		if (!where.used[i]) {
-			info("--on %s: '%s' is not known there", opt.where,
-			     where.key[i]);
-			return 2;
-		}
+	i = join(opt.where);
+	if (i)
+		return i;
 	bus.pong = on_pong;
 
 	sigemptyset(&set);
