@@ -14,6 +14,8 @@ help:
 	@echo "  make demo      boot a stock arm64 guest; use a disk, a network card and an"
 	@echo "                 entropy source over virtio-msg"
 	@echo "  make check     run every test"
+	@echo "  make try       this machine gives itself a disk, through /dev/virtio-msg:"
+	@echo "                 builds and loads modules for the running kernel (root; asks)"
 	@echo
 	@echo "Parts of it:"
 	@echo "  make lint      checkpatch, sparse, kernel-doc, shellcheck, layering"
@@ -40,6 +42,10 @@ demo:
 	@$(BENCH)/setup
 	@$(BENCH)/fetch debian userland toolchain
 	@$(BENCH)/demo
+
+.PHONY: try
+try:
+	@$(BENCH)/try
 
 .PHONY: lint modules device fuzz kunit selftest soak
 lint modules device fuzz kunit selftest soak:
