@@ -56,7 +56,7 @@
 
 /* write() looks at the frames in a copy, piece by piece. */
 #define VMSG_USER_PIECE		SZ_4K
-static_assert(VMSG_USER_PIECE >= ALIGN(VMSG_USER_MAX_MSG, VIRTIO_MSG_USER_ALIGN));
+static_assert(ALIGN(VMSG_USER_MAX_MSG, VIRTIO_MSG_USER_ALIGN) <= VMSG_USER_PIECE);
 
 static unsigned int max_buses = 4;
 module_param(max_buses, uint, 0644);
