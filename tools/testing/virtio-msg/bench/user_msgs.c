@@ -19,7 +19,6 @@
 #define ROUNDS	7
 #define EVENTS	1024
 #define BATCH	32
-#define HL	sizeof(struct virtio_msg_hdr_xid32)
 #define FRAME	16		/* a PING or EVENT_USED: header and one word */
 
 static int fd, kick, call;
@@ -62,7 +61,7 @@ static unsigned int answer(int ms)
 
 		if (n < 0)
 			fail("read");
-		for (; off + (ssize_t)HL <= n; off += ALIGN(size)) {
+		for (; off + (ssize_t)HDR <= n; off += ALIGN(size)) {
 			size = in[off + 4] | in[off + 5] << 8;
 			events += in[off + 1] == VIRTIO_MSG_EVENT_AVAIL;
 			len += handle(in + off, size, out + len);
@@ -88,7 +87,7 @@ static void frames(unsigned int n, uint8_t type, uint8_t msg_id, uint16_t dev)
 			.transaction_id = htole32(type ? xid++ : 0),
 		};
 
-		memcpy(out + FRAME * i, &h, HL);
+		memcpy(out + FRAME * i, &h, HDR);
 	}
 }
 

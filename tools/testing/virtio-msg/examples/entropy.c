@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * An entropy device for this kernel, in one file: what a device model needs to
- * know of virtio-msg.  Build it with "gcc -O2 entropy.c", run it as root, and
- * read /dev/hwrng.  Ended, it takes its device away.
+ * know of virtio-msg.  Run it as root and read /dev/hwrng.
  */
 #include <endian.h>
 #include <errno.h>
@@ -19,20 +18,30 @@
 #define DEV	1			/* our device's number on the bus */
 #define MAX	64			/* entries of its only queue, at most */
 #define WINDOW	(1 << 20)		/* memory for rings and buffers */
+#define HDR	sizeof(struct virtio_msg_hdr_xid32)
 #define ALIGN(n) (((n) + 7) & ~7u)	/* where the next frame begins */
-/* VERSION_1, and ACCESS_PLATFORM: addresses are those of the bus. */
-static const uint32_t features[2] = { 0, 1 << 0 | 1 << 1 };
 
 static uint8_t *window;
 static uint32_t status, vq_size, vq_enabled;
 static uint64_t ring[3];		/* descriptors, available, used */
-static uint16_t last;			/* entries of the available ring that we took */
+static uint16_t last;			/* how many available buffers we took */
 
-/* All integers are little-endian; frames are aligned, what is in them is not. */
-static uint32_t get32(const uint8_t *p) { uint32_t v; memcpy(&v, p, 4); return le32toh(v); }
-static uint64_t get64(const uint8_t *p) { uint64_t v; memcpy(&v, p, 8); return le64toh(v); }
-static void put32(uint8_t *p, uint32_t v) { v = htole32(v); memcpy(p, &v, 4); }
-static void put64(uint8_t *p, uint64_t v) { v = htole64(v); memcpy(p, &v, 8); }
+/* All integers are little-endian, and in messages they are not aligned. */
+static uint32_t get32(const uint8_t *p)
+{
+	return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static uint64_t get64(const uint8_t *p)
+{
+	return get32(p) | (uint64_t)get32(p + 4) << 32;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	v = htole32(v);
+	memcpy(p, &v, 4);
+}
 
 /* The memory behind an address of the bus; a wrong one must not hurt us. */
 static void *map(uint64_t addr, uint64_t len)
@@ -42,13 +51,13 @@ static void *map(uint64_t addr, uint64_t len)
 	return off <= WINDOW && len <= WINDOW - off ? window + off : NULL;
 }
 
-/* The device itself: fill what the driver made available.  True if there was any. */
+/* The device itself: fill what the driver made available.  Was there any? */
 static int serve(void)
 {
 	uint8_t *desc = map(ring[0], 16 * vq_size);
 	uint16_t *avail = map(ring[1], 6 + 2 * vq_size);
 	uint16_t *used = map(ring[2], 6 + 8 * vq_size);
-	int any = 0;
+	uint16_t first = last;
 
 	if (!vq_enabled || !(status & 4))	/* DRIVER_OK */
 		return 0;
@@ -56,55 +65,48 @@ static int serve(void)
 	while (le16toh(__atomic_load_n(&avail[1], __ATOMIC_ACQUIRE)) != last) {
 		uint32_t head = le16toh(avail[2 + last % vq_size]) % vq_size;
 		uint32_t len = get32(desc + 16 * head + 8);
-		void *buf = map(get64(desc + 16 * head), len);
+		uint8_t *buf = map(get64(desc + 16 * head), len);
 		uint8_t *entry = (uint8_t *)&used[2 + 4 * (last % vq_size)];
-		/* Flags 2: the device may write.  An entropy buffer is one piece. */
-		ssize_t n = buf && desc[16 * head + 12] & 2 ?
-			    getrandom(buf, len < 256 ? len : 256, 0) : 0;
+		ssize_t n = buf ? getrandom(buf, len < 256 ? len : 256, 0) : 0;
 
 		put32(entry, head);
 		put32(entry + 4, n > 0 ? n : 0);
-		last++;
-		__atomic_store_n(&used[1], htole16(last), __ATOMIC_RELEASE);
-		any = 1;
+		__atomic_store_n(&used[1], htole16(++last), __ATOMIC_RELEASE);
 	}
-	return any;
+	return first != last;
 }
 
 static int set_queue(const uint8_t *in)
 {
 	vq_size = get32(in + 8);
+	vq_enabled = get32(in + 4) & VIRTIO_MSG_VQ_ENABLE;
 	for (int i = 0; i < 3; i++)
 		ring[i] = get64(in + 16 + 8 * i);
-	if (vq_size < 1 || vq_size > MAX || vq_size & (vq_size - 1) ||
+	if (get32(in) || vq_size < 1 || vq_size > MAX || vq_size & (vq_size - 1) ||
 	    !map(ring[0], 16 * vq_size) || !map(ring[1], 6 + 2 * vq_size) ||
-	    !map(ring[2], 6 + 8 * vq_size) || (ring[1] | ring[2]) & 3)
+	    !map(ring[2], 6 + 8 * vq_size) || (ring[1] | ring[2]) & 3) {
+		vq_enabled = 0;
 		return -VIRTIO_MSG_RESULT_BAD_ARG;
-	vq_enabled = get32(in + 4) & VIRTIO_MSG_VQ_ENABLE;
+	}
 	/* 0 in a new ring; else where an earlier device side came to its end. */
 	last = le16toh(((uint16_t *)map(ring[2], 4))[1]);
 	return 0;
 }
 
 /* Answer a request: the length of the answer's payload, or minus a result. */
-static int request(const struct virtio_msg_hdr_xid32 *h, const uint8_t *in,
-		   uint32_t len, uint8_t *out)
+static int request(const struct virtio_msg_hdr_xid32 *h, const uint8_t *in, uint8_t *out)
 {
-	/* Our requests are short; a missing rest must not be read. */
-	uint8_t a[40] = { 0 };
-	uint32_t n;
+	uint32_t first = get32(in), n = get32(in + 4);
 
-	memcpy(a, in, len < sizeof(a) ? len : sizeof(a));
-	memset(out, 0, 64);
 	if (h->type & VIRTIO_MSG_TYPE_BUS) {
 		switch (h->msg_id) {
-		case VIRTIO_MSG_BUS_GET_DEVICES:	/* first number, how many */
-			memcpy(out, a, 2);		/* then: next; a bitmap */
-			n = (a[2] | a[3] << 8) / 8;
-			out[4] = a[0] | a[1] ? 0 : 1 << DEV;
+		case VIRTIO_MSG_BUS_GET_DEVICES:	/* asks for a part of the bitmap */
+			n = (first >> 16) / 8;
+			memcpy(out, in, 2);
+			out[4] = first & 0xffff ? 0 : 1 << DEV;
 			return 4 + (n < 32 ? n : 32);
 		case VIRTIO_MSG_BUS_PING:
-			memcpy(out, a, 4);
+			memcpy(out, in, 4);
 			return 4;
 		}
 		return -VIRTIO_MSG_RESULT_UNKNOWN;
@@ -114,65 +116,64 @@ static int request(const struct virtio_msg_hdr_xid32 *h, const uint8_t *in,
 	switch (h->msg_id) {
 	case VIRTIO_MSG_GET_DEVICE_INFO:
 		put32(out, 4);				/* an entropy source */
-		put32(out + 24, 2);			/* blocks of feature bits */
+		put32(out + 24, 2);			/* words of feature bits */
 		put32(out + 32, 1);			/* queues */
 		return 44;
-	case VIRTIO_MSG_GET_DEVICE_FEATURES:		/* first block, how many */
-		n = get32(a + 4) < 8 ? get32(a + 4) : 8;
-		put32(out, get32(a));
-		for (uint32_t i = 0; i < n; i++)
-			put32(out + 4 + 4 * i, get32(a) + i < 2 ? features[get32(a) + i] : 0);
+	case VIRTIO_MSG_GET_DEVICE_FEATURES:
+		n = n < 8 ? n : 8;
+		put32(out, first);
+		/* Bits 32 and 33: VERSION_1; addresses are those of the bus. */
+		if (first <= 1 && first + n > 1)
+			put32(out + 4 + 4 * (1 - first), 3);
 		return 4 + 4 * n;
-	case VIRTIO_MSG_SET_DRIVER_FEATURES:		/* all that we offer, or nothing */
+	case VIRTIO_MSG_SET_DRIVER_FEATURES:
 		return 0;
 	case VIRTIO_MSG_SET_DEVICE_STATUS:
-		status = get32(a);
+		status = first;
 		if (!status)				/* a reset */
-			vq_enabled = vq_size = 0;
+			vq_enabled = 0;
 		/* fall through */
 	case VIRTIO_MSG_GET_DEVICE_STATUS:
 		put32(out, status);
 		return 4;
 	case VIRTIO_MSG_GET_VQUEUE:
-		put32(out, get32(a));
-		put32(out + 4, get32(a) ? 0 : MAX);
-		put32(out + 8, vq_size);
-		put32(out + 12, vq_enabled);
-		for (int i = 0; i < 3; i++)
-			put64(out + 16 + 8 * i, ring[i]);
+		put32(out, first);
+		put32(out + 4, first ? 0 : MAX);
 		return 40;
 	case VIRTIO_MSG_SET_VQUEUE:
-		return get32(a) ? -VIRTIO_MSG_RESULT_BAD_ARG : set_queue(a);
+		return set_queue(in);
 	}
 	return -VIRTIO_MSG_RESULT_UNKNOWN;
 }
 
-/* One frame: what it takes to answer it is appended to @out.  Its length there. */
+/* One frame; what there is to say to it goes to @out.  Return: its length there. */
 static uint32_t handle(const uint8_t *frame, uint32_t size, uint8_t *out)
 {
-	const uint32_t hl = sizeof(struct virtio_msg_hdr_xid32);
 	struct virtio_msg_hdr_xid32 h;
+	uint8_t in[40] = { 0 };		/* no request of ours is longer */
 	int n;
 
-	memcpy(&h, frame, hl);
-	if (h.msg_id == VIRTIO_MSG_EVENT_AVAIL && !(h.type & VIRTIO_MSG_TYPE_BUS)) {
+	memcpy(&h, frame, HDR);
+	size -= HDR;
+	memcpy(in, frame + HDR, size < sizeof(in) ? size : sizeof(in));
+	memset(out, 0, 80);
+	if (h.msg_id == VIRTIO_MSG_EVENT_AVAIL) {
 		if (!serve())
 			return 0;
 		h.msg_id = VIRTIO_MSG_EVENT_USED;	/* its payload: the queue, 0 */
-		memset(out + hl, 0, 4);
 		n = 4;
 	} else {
-		n = request(&h, frame + hl, size - hl, out + hl);
+		n = request(&h, in, out + HDR);
 		h.type |= VIRTIO_MSG_TYPE_RESPONSE;
 		h.result = htole16(n < 0 ? -n : 0);
 		n = n < 0 ? 0 : n;
 	}
-	h.msg_size = htole16(hl + n);
-	memcpy(out, &h, hl);
-	return ALIGN(hl + n);
+	h.msg_size = htole16(HDR + n);
+	memcpy(out, &h, HDR);
+	return ALIGN(HDR + n);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	struct virtio_msg_user_setup setup = {
 		.size = sizeof(setup),
@@ -181,8 +182,8 @@ int main(int argc, char **argv)
 		.window_size = WINDOW,
 	};
 	/* No answer is longer than five times the shortest request. */
-	static uint8_t in[4096], out[5 * 4096];
-	int fd = open(argc > 1 ? argv[1] : "/dev/virtio-msg", O_RDWR | O_CLOEXEC);
+	static uint8_t in[4096], out[5 * 4096 + 80];
+	int fd = open("/dev/virtio-msg", O_RDWR | O_CLOEXEC);
 
 	if (fd < 0 || ioctl(fd, VIRTIO_MSG_USER_SETUP, &setup) < 0) {
 		perror("/dev/virtio-msg");
@@ -196,18 +197,16 @@ int main(int argc, char **argv)
 	printf("an entropy source is device %d of virtio-msg%u\n", DEV, setup.bus);
 	fflush(stdout);
 	for (;;) {
-		/* As many frames as there are, all answers in one write. */
-		ssize_t n = read(fd, in, sizeof(in)), off = 0;
-		uint32_t len = 0, size;
+		/* As many frames as there are; all answers in one write. */
+		ssize_t n = read(fd, in, sizeof(in)), off, size;
+		uint32_t len = 0;
 
 		if (n < 0) {
 			perror("read");
 			return 1;
 		}
-		for (; off + 12 <= n; off += ALIGN(size)) {
+		for (off = 0; off < n; off += ALIGN(size)) {
 			size = in[off + 4] | in[off + 5] << 8;
-			if (size < 12 || size > n - off)
-				break;
 			len += handle(in + off, size, out + len);
 		}
 		/* An answer that comes too late is refused: no reason to end. */
