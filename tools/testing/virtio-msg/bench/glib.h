@@ -6,7 +6,7 @@
 #ifndef VMSG_BENCH_GLIB_H
 #define VMSG_BENCH_GLIB_H
 
-typedef struct _GArray GArray;
-typedef struct _GByteArray GByteArray;
+#define GArray		void
+#define GByteArray	void
 
 #endif

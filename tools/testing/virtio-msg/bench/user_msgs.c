@@ -61,7 +61,7 @@ static unsigned int answer(int ms)
 
 		if (n < 0)
 			fail("read");
-		for (; off + (ssize_t)HDR <= n; off += ALIGN(size)) {
+		for (; n - off >= (ssize_t)HDR; off += ALIGN(size)) {
 			size = in[off + 4] | in[off + 5] << 8;
 			events += in[off + 1] == VIRTIO_MSG_EVENT_AVAIL;
 			len += handle(in + off, size, out + len);

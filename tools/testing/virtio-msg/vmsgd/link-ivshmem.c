@@ -174,9 +174,8 @@ static void on_server(struct source *src, uint32_t events)
 	(void)events;
 	while ((ret = server_read(&value, &fd, false)) > 0)
 		peer_message(value, fd);
-	if (ret < 0) {
+	if (ret < 0)
 		link_ended("the ivshmem server is gone");
-	}
 }
 
 static bool join_server(void)
