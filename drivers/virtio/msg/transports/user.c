@@ -319,7 +319,6 @@ static const struct virtio_msg_transport_desc vmsg_user_desc = {
 	.name = "user",
 	.owner = THIS_MODULE,
 	.ops = &vmsg_user_ops,
-	.max_inflight = 64,
 	.flags = VIRTIO_MSG_T_ATOMIC_SEND | VIRTIO_MSG_T_NEEDS_WINDOW,
 };
 
