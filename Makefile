@@ -16,6 +16,8 @@ help:
 	@echo "  make demo-dual boot two guests with one IVSHMEM memory between them: one"
 	@echo "                 serves devices to the other"
 	@echo "  make check     run every test"
+	@echo "  make try       this machine gives itself a disk, through /dev/virtio-msg:"
+	@echo "                 builds and loads modules for the running kernel (root; asks)"
 	@echo
 	@echo "Parts of it:"
 	@echo "  make lint      checkpatch, sparse, kernel-doc, shellcheck, layering"
@@ -48,6 +50,10 @@ demo-dual:
 	@$(BENCH)/setup
 	@$(BENCH)/fetch debian userland backends toolchain
 	@$(BENCH)/demo-dual
+
+.PHONY: try
+try:
+	@$(BENCH)/try
 
 .PHONY: lint modules device fuzz kunit selftest soak
 lint modules device fuzz kunit selftest soak:

@@ -56,7 +56,7 @@
 
 /* write() looks at the frames in a copy, piece by piece. */
 #define VMSG_USER_PIECE		SZ_4K
-static_assert(VMSG_USER_PIECE >= ALIGN(VMSG_USER_MAX_MSG, VIRTIO_MSG_USER_ALIGN));
+static_assert(ALIGN(VMSG_USER_MAX_MSG, VIRTIO_MSG_USER_ALIGN) <= VMSG_USER_PIECE);
 
 static unsigned int max_buses = 4;
 module_param(max_buses, uint, 0644);
@@ -319,7 +319,6 @@ static const struct virtio_msg_transport_desc vmsg_user_desc = {
 	.name = "user",
 	.owner = THIS_MODULE,
 	.ops = &vmsg_user_ops,
-	.max_inflight = 64,
 	.flags = VIRTIO_MSG_T_ATOMIC_SEND | VIRTIO_MSG_T_NEEDS_WINDOW,
 };
 

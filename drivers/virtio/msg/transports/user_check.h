@@ -8,6 +8,7 @@
 #ifndef _VIRTIO_MSG_TRANSPORTS_USER_CHECK_H
 #define _VIRTIO_MSG_TRANSPORTS_USER_CHECK_H
 
+#include <linux/sizes.h>
 #include <linux/types.h>
 #include <uapi/linux/virtio_msg.h>
 
@@ -17,7 +18,7 @@
 #define VMSG_USER_MAX_FRAMES	1024U
 #define VMSG_USER_MAX_DEVICES	4096U
 #define VMSG_USER_MAX_EVENTFDS	1024U
-#define VMSG_USER_MAX_WINDOW	(1ULL << 30)
+#define VMSG_USER_MAX_WINDOW	((u64)SZ_1G)
 #define VMSG_USER_MIN_WINDOW	(16 * (u64)PAGE_SIZE)
 #define VMSG_USER_MAX_RECOVER	(3600U * 1000)
 

@@ -4,7 +4,8 @@
  *
  * The bus is set up when the devices are there, so that the kernel need not
  * wait for them.  A bus that has a name has a lock too: who comes after us must
- * wait until the last back end that writes to its memory is gone.
+ * wait until our back ends are gone, which write to the images (the kernel itself
+ * sees to its memory).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,6 +21,7 @@
 
 #define FRAME_SIZE	512
 #define BATCH_SIZE	32768
+#define TAKE_OVER_MS	5000
 
 static struct source dev = { .fd = -1 };
 static struct vmsg_area area;
@@ -160,14 +162,19 @@ static bool user_join(struct spec *where)
 static int succeed(void)
 {
 	struct virtio_msg_user_take_over t = { .size = sizeof(t) };
+	uint64_t until = now_ms() + TAKE_OVER_MS;
 
 	if (devices_intact())
 		t.flags |= VIRTIO_MSG_USER_TAKE_OVER_F_INTACT;
 	strcpy(t.name, setup.name);
-	t.setup.size = sizeof(t.setup);
-	if (ioctl(dev.fd, VIRTIO_MSG_USER_TAKE_OVER, &t) < 0) {
+	/* A predecessor that is dying still has its memory for a moment. */
+	while (ioctl(dev.fd, VIRTIO_MSG_USER_TAKE_OVER, &t) < 0) {
 		if (errno == ENOENT)
 			return 0;
+		if ((errno == EAGAIN || errno == EBUSY) && now_ms() < until) {
+			usleep(10000);
+			continue;
+		}
 		info("%s: taking over %s: %m", path, setup.name);
 		return -1;
 	}
@@ -191,7 +198,7 @@ static bool user_start(void)
 		return false;
 	if (!ret && ioctl(dev.fd, VIRTIO_MSG_USER_SETUP, &setup) < 0) {
 		info("%s: cannot set up a bus: %m%s", path, errno == EEXIST ?
-		     " (that name is in use)" : "");
+		     " (that name is in use; take-over goes on with it)" : "");
 		return false;
 	}
 	shm_fd = setup.window_fd;

@@ -23,6 +23,7 @@ typedef s8 __s8;
 typedef s16 __s16;
 typedef s32 __s32;
 typedef s64 __s64;
+typedef u64 __aligned_u64 __attribute__((aligned(8)));
 
 #ifdef __CHECKER__
 #define __bitwise	__attribute__((bitwise))
