@@ -526,6 +526,20 @@ fail:
 	return -1;
 }
 
+/* Whether writes may be acknowledged before they are durable. */
+static int set_write_cache(struct blk *b, uint8_t wce)
+{
+	struct {
+		uint32_t off, len, flags;
+		uint8_t wce;
+	} __attribute__((packed)) p = { BLK_CONFIG_WCE, 1, 0, wce };
+
+	if (vu_set(b, VU_SET_CONFIG, &p, sizeof(p), -1) < 0)
+		return -1;
+	b->config[BLK_CONFIG_WCE] = wce;
+	return 0;
+}
+
 /* The first answer is there: this connection is served, the last one is over. */
 static int greet(struct blk *b)
 {
@@ -588,6 +602,14 @@ static int greet(struct blk *b)
 		memcpy(b->config, m.raw + 12, 32);
 		vmsg_dev_config_changed(&b->dev);
 	}
+	/*
+	 * A new qemu-storage-daemon has a write cache and says that it has none;
+	 * the driver would believe it and never flush.  A later one must go on as
+	 * the driver wants it, too.
+	 */
+	if (b->file && b->features & BLK_F_CONFIG_WCE &&
+	    set_write_cache(b, b->d.announced ? b->config[BLK_CONFIG_WCE] : 1) < 0)
+		return -1;
 	return 0;
 }
 
@@ -922,18 +944,11 @@ static bool dev_set_config(struct vmsg_dev *dev, uint32_t off,
 			   const uint8_t *data, uint32_t len)
 {
 	struct blk *b = dev->priv;
-	struct {
-		uint32_t off, len, flags;
-		uint8_t wce;
-	} __attribute__((packed)) p = { BLK_CONFIG_WCE, 1, 0, data[0] };
 
 	if (off != BLK_CONFIG_WCE || len != 1 || data[0] > 1 ||
 	    !(dev->driver_features & BLK_F_CONFIG_WCE))
 		return false;
-	if (b->state < ST_READY || vu_set(b, VU_SET_CONFIG, &p, sizeof(p), -1) < 0)
-		return false;
-	b->config[BLK_CONFIG_WCE] = data[0];
-	return true;
+	return b->state >= ST_READY && !set_write_cache(b, data[0]);
 }
 
 static const struct vmsg_dev_ops ops = {
