@@ -123,8 +123,9 @@ static void on_interrupt(struct source *src, uint32_t events)
 /* ------------------------------------------------------------------ BAR2 */
 
 /*
- * Before VFIO is opened: it claims all BARs then, and what is claimed sysfs does
- * not map while the kernel guards it (IO_STRICT_DEVMEM).
+ * Newer kernels have vfio-pci claim all BARs, and with IO_STRICT_DEVMEM what is
+ * claimed cannot be mapped through sysfs.  Mapping it before does not help: then
+ * the mapping is taken away.
  */
 static bool map_memory(void)
 {
@@ -147,24 +148,10 @@ static bool map_memory(void)
 		       shm_fd, 0);
 	if (seg.mem == MAP_FAILED) {
 		info("%s: BAR2 cannot be mapped: %m%s", v.address,
-		     errno == EINVAL ? " (is another process using the function?)" :
+		     errno == EINVAL ? " (boot with iomem=relaxed)" :
 		     errno == EPERM ? " (is the kernel locked down?)" : "");
 		return false;
 	}
-	return true;
-}
-
-/*
- * Block back ends map the memory when VFIO has claimed it already.  Whether they
- * can is better known now than from their silence.
- */
-static bool still_mappable(void)
-{
-	void *p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, shm_fd, 0);
-
-	if (p == MAP_FAILED)
-		return false;
-	munmap(p, 4096);
 	return true;
 }
 
@@ -383,8 +370,8 @@ static bool join(struct spec *where)
 		info("%s is bound to %s, and must be to vfio-pci", v.address,
 		     driver ? driver : "no driver");
 	else
-		ok = map_memory() && open_group(group) && open_regions() &&
-			open_interrupt();
+		ok = open_group(group) && open_regions() &&
+			open_interrupt() && map_memory();
 	free(group);
 	free(driver);
 	if (!ok)
@@ -394,9 +381,6 @@ static bool join(struct spec *where)
 		info("%s: it has no peer id (is the ivshmem server there?)", v.address);
 		return false;
 	}
-	if (!still_mappable())
-		info("%s: the kernel gives its memory to no back end: blk will not work (boot with iomem=relaxed)",
-		     v.address);
 	seg.device_peer = (uint16_t)position;
 	seg.doorbell = doorbell;
 	if (!segment_join(v.address))

@@ -950,7 +950,7 @@ static char *help_filter(int key, const char *text, void *input)
 	      "    the same as --ivshmem PATH\n"
 	      "  vfio:ADDRESS\n"
 	      "    an IVSHMEM function of this machine, like vfio:0000:00:02.0, that is\n"
-	      "    bound to vfio-pci. For blk the kernel must be booted with iomem=relaxed.\n"
+	      "    bound to vfio-pci. Linux 7.x must be booted with iomem=relaxed.\n"
 	      "  /dev/virtio-msg[,name=NAME][,recover=MS][,take-over][,window=64M][,kickfd=off]\n"
 	      "    this kernel itself. With recover= the devices wait so long for a\n"
 	      "    successor when the daemon is killed; take-over makes it one, if a\n"
