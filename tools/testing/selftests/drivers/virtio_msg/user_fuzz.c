@@ -317,7 +317,8 @@ static void do_serve(struct ud *d)
 			if (chance(40))
 				wrote(write(d->fd, out, len));
 		}
-		pos += (ud_get16(buf + pos + 4) + 7) & ~7;
+		len = (ud_get16(buf + pos + 4) + 7) & ~7;
+		pos += len ? len : 8;
 	}
 	if (chance(3)) {
 		ud_buffers(d);
