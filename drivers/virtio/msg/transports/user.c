@@ -1084,7 +1084,7 @@ static ssize_t vmsg_user_give(struct vmsg_user *u, u32 have, bool last)
 			break;
 		off += n;
 	}
-	return off ?: ret;
+	return off ? (ssize_t)off : ret;
 }
 
 /* Until the core takes frames. */

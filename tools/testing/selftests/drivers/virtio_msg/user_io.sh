@@ -120,11 +120,14 @@ example_entropy()
 	wait_for "a second source" two_sources || exit 1
 	read -r all </sys/class/misc/hw_random/rng_available
 	for f in $all; do
-		[ "$f" = "$current" ] || echo "$f" >/sys/class/misc/hw_random/rng_current
+		case $f in
+		"$current" | none) ;;
+		*) echo "$f" >/sys/class/misc/hw_random/rng_current ;;
+		esac
 	done
 	read -r f </sys/class/misc/hw_random/rng_current
 	[ "$f" != "$current" ] || die "still $current of $all"
-	rng_read 4096 || exit 1
+	rng_read 1024 || exit 1
 	look_at "$SECOND"
 	[ "$(kicks_of 1)" -gt 0 ] || die "it was not $SECOND that was read"
 	check_counters
@@ -140,12 +143,7 @@ example_entropy()
 
 two_sources()
 {
-	local all
-
-	read -r all </sys/class/misc/hw_random/rng_available
-	# shellcheck disable=SC2086
-	set -- $all
-	[ $# -ge 2 ]
+	[ "$(tr ' ' '\n' </sys/class/misc/hw_random/rng_available | grep -c '^virtio_rng')" -ge 2 ]
 }
 
 wait_ready
