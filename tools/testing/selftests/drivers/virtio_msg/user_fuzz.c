@@ -469,7 +469,7 @@ static void step(void)
 		do_poll(d);
 	else if (n < 532)
 		look();
-	else if (n < 540)
+	else if (n < 552)
 		do_life(d);
 	else
 		do_serve(d);
