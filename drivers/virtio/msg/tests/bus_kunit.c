@@ -433,7 +433,7 @@ static void test_states(struct kunit *test)
 	} table[] = {
 		{ VMSG_BUS_NEW, "W-STO" },
 		{ VMSG_BUS_WAITING, "R-DEA-STO" },
-		{ VMSG_BUS_RUNNING, "SUS-AW-L-DEA-STO" },
+		{ VMSG_BUS_RUNNING, "SUS-Y-L-DEA-STO" },
 		{ VMSG_BUS_SUSPENDED, "R-L-DEA-STO" },
 		{ VMSG_BUS_AWAY, "R-L-DEA-STO" },
 		{ VMSG_BUS_LOST, "W-DEA-STO" },
@@ -445,7 +445,7 @@ static void test_states(struct kunit *test)
 		[VMSG_BUS_WAITING] = "W",
 		[VMSG_BUS_RUNNING] = "R",
 		[VMSG_BUS_SUSPENDED] = "SUS",
-		[VMSG_BUS_AWAY] = "AW",
+		[VMSG_BUS_AWAY] = "Y",
 		[VMSG_BUS_LOST] = "L",
 		[VMSG_BUS_DEAD] = "DEA",
 		[VMSG_BUS_STOPPED] = "STO",

@@ -1068,8 +1068,8 @@ static ssize_t vmsg_user_read_iter(struct kiocb *iocb, struct iov_iter *to)
 /* Hand in the frames of one copy.  Bytes that were used, or the errno of the first. */
 static ssize_t vmsg_user_give(struct vmsg_user *u, u32 have, bool last)
 {
-	u32 off = 0, len;
 	int ret = 0, n;
+	u32 off = 0, len;
 
 	lockdep_assert_held(&u->write_lock);
 	while (off < have) {
@@ -1084,7 +1084,7 @@ static ssize_t vmsg_user_give(struct vmsg_user *u, u32 have, bool last)
 			break;
 		off += n;
 	}
-	return off ?: ret;
+	return off ? (ssize_t)off : ret;
 }
 
 /* Until the core takes frames. */

@@ -341,7 +341,9 @@ static inline int ud_step(struct ud *d)
 		if (len && write(d->fd, out, len) != len && errno != ENOENT &&
 		    errno != ENOTCONN)
 			perror("response");
-		pos += (ud_get16(in + pos + 4) + 7) & ~7;
+		/* Other revisions have something else there: go on all the same. */
+		len = (ud_get16(in + pos + 4) + 7) & ~7;
+		pos += len ? len : 8;
 		frames++;
 	}
 	return frames;

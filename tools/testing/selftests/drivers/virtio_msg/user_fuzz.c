@@ -317,7 +317,8 @@ static void do_serve(struct ud *d)
 			if (chance(40))
 				wrote(write(d->fd, out, len));
 		}
-		pos += (ud_get16(buf + pos + 4) + 7) & ~7;
+		len = (ud_get16(buf + pos + 4) + 7) & ~7;
+		pos += len ? len : 8;
 	}
 	if (chance(3)) {
 		ud_buffers(d);
@@ -468,7 +469,7 @@ static void step(void)
 		do_poll(d);
 	else if (n < 532)
 		look();
-	else if (n < 540)
+	else if (n < 552)
 		do_life(d);
 	else
 		do_serve(d);

@@ -15,40 +15,43 @@ FIRST=$BUS
 
 io()
 {
-	verify -t 8 -n 60 -m 16
+	verify -t 8 -n 20 -m 16
 	rng_read 2048 || exit 1
 	check_counters
 }
 
-# The back end of the disk and the driver signal each other.
+# The columns kicks and used of a device, as its device side counts them
+at_daemon()
+{
+	host stats | awk -v n="$1" '$1 == n && $2 == "blk" { print $4, $5 }'
+}
+
+# The back end of the disk and the driver signal each other, and nobody else.
 eventfds_carry_the_io()
 {
-	local n kicks messages used events sent
+	local n kicks used before
 
 	n=$(num_of $BLK)
 	grep -q '^eventfds: 2$' $DBG/bus || die "$(grep eventfds $DBG/bus)"
-	messages=$(messages_of "$n")
+	before=$(at_daemon "$n")
+	[ -n "$before" ] || die "the daemon does not count kicks of device $n"
 	kicks=$(kicks_of "$n")
 	used=$(used_of "$n")
-	sent=$(counter tx_event)
-	events=$(counter rx_event)
-	verify -t 8 -n 60
+	verify -t 8 -n 30
 	kicks=$(($(kicks_of "$n") - kicks))
 	used=$(($(used_of "$n") - used))
-	note "$kicks kicks, $used used events," \
-		"$(($(counter tx_event) - sent + $(counter rx_event) - events)) messages"
+	note "$kicks kicks, $used used events"
 	[ "$kicks" -gt 0 ] || die "no kick was counted"
 	[ "$used" -gt 0 ] || die "no used event was counted"
-	[ "$(messages_of "$n")" -eq "$messages" ] || die "the disk's I/O took messages"
-	[ "$(counter kick_message)" -eq 0 ] || [ "$(counter tx_event)" -eq "$sent" ] ||
-		die "kicks were messages"
+	[ "$(at_daemon "$n")" = "$before" ] ||
+		die "messages, kicks and used: $before, and now $(at_daemon "$n")"
 }
 
 # And without them: every kick is a message, and so is every used event.
 messages_carry_it_too()
 {
 	restart_with "kickfd=off" --dev ramblk,size=16M
-	verify -t 4 -n 40
+	verify -t 4 -n 20
 	[ "$(counter kick_message)" -gt 0 ] || die "no kick was a message"
 	[ "$(counter rx_event)" -gt 0 ] || die "no used event was a message"
 	check_counters
@@ -65,16 +68,16 @@ two_at_once()
 	other=$(disk_of "$(num_of $BLK)")
 	look_at "$FIRST"
 	[ "$other" != "$DISK" ] || die "$SECOND has the disk of $BUS"
-	background ioverify -q -t 4 -n 100 -z 8M "$other"
+	background ioverify -q -t 4 -n 40 -z 8M "$other"
 	a=$JOB
-	background ioverify -q -t 4 -n 100 -z 8M "$DISK"
+	background ioverify -q -t 4 -n 40 -z 8M "$DISK"
 	b=$JOB
 	ended "I/O on the second bus" "$a" || die "ioverify $other: $?"
 	ended "I/O on the first bus" "$b" || die "ioverify $DISK: $?"
 	# The end of one is nothing to the other.
 	background ioverify -x -t 4 -s 3600 -z 8M "$other"
 	a=$JOB
-	background ioverify -q -t 4 -n 100 -z 8M "$DISK"
+	background ioverify -q -t 4 -n 40 -z 8M "$DISK"
 	b=$JOB
 	sleep 0.5
 	kill -9 "$SERVER"
@@ -120,11 +123,14 @@ example_entropy()
 	wait_for "a second source" two_sources || exit 1
 	read -r all </sys/class/misc/hw_random/rng_available
 	for f in $all; do
-		[ "$f" = "$current" ] || echo "$f" >/sys/class/misc/hw_random/rng_current
+		case $f in
+		"$current" | none) ;;
+		*) echo "$f" >/sys/class/misc/hw_random/rng_current ;;
+		esac
 	done
 	read -r f </sys/class/misc/hw_random/rng_current
 	[ "$f" != "$current" ] || die "still $current of $all"
-	rng_read 4096 || exit 1
+	rng_read 1024 || exit 1
 	look_at "$SECOND"
 	[ "$(kicks_of 1)" -gt 0 ] || die "it was not $SECOND that was read"
 	check_counters
@@ -140,12 +146,7 @@ example_entropy()
 
 two_sources()
 {
-	local all
-
-	read -r all </sys/class/misc/hw_random/rng_available
-	# shellcheck disable=SC2086
-	set -- $all
-	[ $# -ge 2 ]
+	[ "$(tr ' ' '\n' </sys/class/misc/hw_random/rng_available | grep -c '^virtio_rng')" -ge 2 ]
 }
 
 wait_ready
