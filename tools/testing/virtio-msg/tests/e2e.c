@@ -476,6 +476,9 @@ static void test_restart(void)
 	memcpy(uuid, out + 8, 16);
 	CHECK(!disk_open(&d, &k, 1, MODERN));
 	CHECK(disk_io(&k, 0, 0, 4096, &len) == 0);
+	/* Or the driver would not flush what its back end caches. */
+	ok(!drv_get_config(&d, 1, 32, out, 1, NULL) && out[0] == 1,
+	   "the disk says that it has a write cache (%u)", out[0]);
 
 	/* hotplug */
 	ok(!ctl_run(text, sizeof(text), "add ramblk,size=64K") && atoi(text) == 3,
