@@ -201,7 +201,7 @@ def backends(cache):
     """They have a newer libc than the guest, so they bring their loader."""
     root = os.path.join(cache, "backends")
     out = os.path.join(cache, "initramfs", "backends-%s.cpio" %
-                       _key(_read(root + "/key"), BACKENDS, 2))
+                       _key(_read(root + "/key"), BACKENDS, 4))
     if os.path.exists(out):
         return out
 
@@ -211,17 +211,18 @@ def backends(cache):
         for p in BACKENDS:
             src, name = os.path.join(root, p), os.path.basename(p)
             cpio.file("opt/backends/bin/" + name, src, 0o755)
-            prefix = ""
+            run = (f"/opt/backends/lib/{ld} --library-path /opt/backends/lib "
+                   f"/opt/backends/bin/{name}")
             if name == "passt":
-                # It pivots away from its root, which one cannot from the first
-                # one of all; and the way out is not in the guest's own network.
-                prefix = "ip netns exec uplink chroot /run/uplink "
-                args = "--no-map-gw "
+                # Its way out is not in the guest's own network.  It makes a
+                # user namespace and pivots away from its root; neither can be
+                # done from the first root of all, nor in a chroot.
+                run = ("exec ip netns exec uplink sh -c 'cd /run/uplink && "
+                       "busybox mount -o move . / && exec busybox chroot . "
+                       f"{run} --no-map-gw --runas 0 \"$@\"' - \"$@\"")
             else:
-                args = ""
-            cpio.data("usr/local/bin/" + name, "#!/bin/sh\n"
-                      f"exec {prefix}/opt/backends/lib/{ld} --library-path "
-                      f"/opt/backends/lib /opt/backends/bin/{name} {args}\"$@\"\n", 0o755)
+                run = f"exec {run} \"$@\""
+            cpio.data("usr/local/bin/" + name, f"#!/bin/sh\n{run}\n", 0o755)
             todo += _needed(src)
         while todo:
             lib = todo.pop()
