@@ -44,6 +44,11 @@ restart_with()
 
 	shift
 	host stop || die "host stop: $?"
+	# One that would wait for a successor ends with the module.
+	if grep -q '^recovery: [1-9]' $DBG/bus 2>/dev/null; then
+		bounded "rmmod" rmmod virtio_msg_user || die "rmmod: $?"
+		modprobe virtio_msg_user || die "modprobe: $?"
+	fi
 	wait_for "the bus has ended" no_bus || exit 1
 	host link "$link"
 	host arg "$@"
