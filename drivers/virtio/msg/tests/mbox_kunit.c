@@ -565,6 +565,7 @@ static struct kunit_suite mbox_suite = {
 	.exit = mbox_exit,
 	.test_cases = mbox_cases,
 };
+
 kunit_test_suite(mbox_suite);
 
 MODULE_DESCRIPTION("KUnit tests of virtio-msg over a mailbox");
