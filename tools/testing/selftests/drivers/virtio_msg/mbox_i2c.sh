@@ -65,7 +65,9 @@ sensor()
 	new lm75 0x48 lm75
 	t=$(cat "$D"/hwmon/hwmon*/temp1_input) || die "temp1_input: $?"
 	[ "$t" -eq 42500 ] || die "it measures $t, not 42500"
-	echo 60000 >"$(echo "$D"/hwmon/hwmon*/temp1_max)" || die "temp1_max: $?"
+	for t in "$D"/hwmon/hwmon*/temp1_max; do
+		echo 60000 >"$t" || die "$t cannot be written"
+	done
 	t=$(cat "$D"/hwmon/hwmon*/temp1_max)
 	[ "$t" -eq 60000 ] || die "the limit is $t, not 60000"
 	check_links
