@@ -36,10 +36,10 @@ VISIBLE_IF_KUNIT int vmsg_mbox_map(struct device *dev,
 #define VMSG_MBOX_STUCK		1000
 
 /*
- * Messages that wait in the mailbox framework at most; it has room for 20.  One
- * is enough, but for the retry above.
+ * Messages that wait in the mailbox framework at most, which has room for 20.  It
+ * is never more than one, unless a polled controller refuses one for seconds.
  */
-#define VMSG_MBOX_QUEUED	2
+#define VMSG_MBOX_QUEUED	16
 
 static char *wire = "xid32,v2,v1,rfc2";
 module_param(wire, charp, 0444);
@@ -106,10 +106,13 @@ static void vmsg_mbox_ring(void *priv, u16 peer)
 	mb();
 	scoped_guard(spinlock_irqsave, &mb->lock) {
 		if (mb->ack) {
-			/* tx_done() comes from within, or not at all. */
-			if (mb->queued < VMSG_MBOX_QUEUED)
+			if (!mb->queued)
 				vmsg_mbox_send(mb);
+			/* Calls tx_done(), or has a refused one tried again ... */
 			mbox_client_txdone(mb->tx, 0);
+			/* ... which is done then, if it was taken. */
+			if (mb->queued)
+				mbox_client_txdone(mb->tx, 0);
 		} else if (!mb->queued) {
 			vmsg_mbox_send(mb);
 		} else {
