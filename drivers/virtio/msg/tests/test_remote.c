@@ -211,17 +211,10 @@ static void *tr_da_to_va(struct rproc *rproc, u64 da, size_t len, bool *is_iomem
 	return tr->code + (da - tr->code_base);
 }
 
-/* It has no table of resources: the device tree says it all. */
-static int tr_parse_fw(struct rproc *rproc, const struct firmware *fw)
-{
-	return 0;
-}
-
 static const struct rproc_ops tr_rproc_ops = {
 	.start = tr_start,
 	.stop = tr_stop,
 	.da_to_va = tr_da_to_va,
-	.parse_fw = tr_parse_fw,
 };
 
 static irqreturn_t tr_died(int irq, void *data)
