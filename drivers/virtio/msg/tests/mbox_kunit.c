@@ -481,10 +481,12 @@ static void mbox_test_no_memory_region(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->ctrl.started, 0);
 }
 
-static void mbox_test_remove(struct kunit *test)
+static void removed(struct kunit *test, bool irq, bool poll)
 {
-	struct mt *t = setup(test, false, false);
+	struct mt *t = setup(test, irq, poll);
+	int i;
 
+	WRITE_ONCE(t->ctrl.done, true);
 	format(t);
 	mbox_chan_received_data(&t->ctrl.chans[RX], NULL);
 	platform_device_unregister(t->pdev);
@@ -494,6 +496,31 @@ static void mbox_test_remove(struct kunit *test)
 	add_link(test, both, ARRAY_SIZE(both));
 	KUNIT_EXPECT_TRUE(test, bound(t));
 	KUNIT_EXPECT_EQ(test, driver_status(t), VIRTIO_MSG_ST_READY);
+	/* The framework forgets how a channel was told of its messages. */
+	KUNIT_EXPECT_EQ(test, t->ctrl.chans[TX].txdone_method,
+			irq ? MBOX_TXDONE_BY_IRQ :
+			poll ? MBOX_TXDONE_BY_POLL : MBOX_TXDONE_BY_ACK);
+	if (irq)
+		mbox_chan_txdone(&t->ctrl.chans[TX], 0);
+	msleep(20);
+	i = sent(t);
+	ring(t);
+	KUNIT_EXPECT_EQ(test, sent(t), i + 1);
+}
+
+static void mbox_test_remove_ack(struct kunit *test)
+{
+	removed(test, false, false);
+}
+
+static void mbox_test_remove_irq(struct kunit *test)
+{
+	removed(test, true, false);
+}
+
+static void mbox_test_remove_poll(struct kunit *test)
+{
+	removed(test, false, true);
 }
 
 static int mbox_suite_init(struct kunit_suite *suite)
@@ -554,7 +581,9 @@ static struct kunit_case mbox_cases[] = {
 	KUNIT_CASE(mbox_test_no_names),
 	KUNIT_CASE(mbox_test_no_tx),
 	KUNIT_CASE(mbox_test_no_memory_region),
-	KUNIT_CASE(mbox_test_remove),
+	KUNIT_CASE(mbox_test_remove_ack),
+	KUNIT_CASE(mbox_test_remove_irq),
+	KUNIT_CASE(mbox_test_remove_poll),
 	{}
 };
 

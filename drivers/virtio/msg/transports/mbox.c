@@ -212,6 +212,24 @@ static void vmsg_mbox_free_channels(struct vmsg_mbox *mb)
 	mbox_free_channel(mb->tx);
 }
 
+static struct mbox_chan *vmsg_mbox_request(struct vmsg_mbox *mb, const char *name)
+{
+	struct mbox_chan *chan;
+
+	/*
+	 * Where nobody else tells that a message is through, the client must
+	 * claim that it does.  Where the controller is polled, the claim keeps
+	 * it from being polled, and it knows better than we.
+	 */
+	mb->client.knows_txdone = true;
+	chan = mbox_request_channel_byname(&mb->client, name);
+	if (IS_ERR(chan) || !chan->mbox->txdone_poll)
+		return chan;
+	mbox_free_channel(chan);
+	mb->client.knows_txdone = false;
+	return mbox_request_channel_byname(&mb->client, name);
+}
+
 static int vmsg_mbox_channels(struct vmsg_mbox *mb)
 {
 	struct mbox_chan *chan;
@@ -221,21 +239,22 @@ static int vmsg_mbox_channels(struct vmsg_mbox *mb)
 	mb->client.dev = mb->dev;
 	mb->client.rx_callback = vmsg_mbox_rx;
 	mb->client.tx_done = vmsg_mbox_tx_done;
-	chan = mbox_request_channel_byname(&mb->client, "tx");
-	if (IS_ERR(chan))
-		return dev_err_probe(mb->dev, PTR_ERR(chan), "mailbox tx\n");
-	mb->tx = chan;
-	mb->ack = !chan->mbox->txdone_irq && !chan->mbox->txdone_poll;
 
 	/* Some channels are good for both directions. */
-	if (device_property_match_string(mb->dev, "mbox-names", "rx") < 0)
-		return 0;
-	chan = mbox_request_channel_byname(&mb->client, "rx");
-	if (IS_ERR(chan)) {
-		mbox_free_channel(mb->tx);
-		return dev_err_probe(mb->dev, PTR_ERR(chan), "mailbox rx\n");
+	if (device_property_match_string(mb->dev, "mbox-names", "rx") >= 0) {
+		chan = mbox_request_channel_byname(&mb->client, "rx");
+		if (IS_ERR(chan))
+			return dev_err_probe(mb->dev, PTR_ERR(chan), "mailbox rx\n");
+		mb->rx = chan;
 	}
-	mb->rx = chan;
+	chan = vmsg_mbox_request(mb, "tx");
+	if (IS_ERR(chan)) {
+		if (mb->rx)
+			mbox_free_channel(mb->rx);
+		return dev_err_probe(mb->dev, PTR_ERR(chan), "mailbox tx\n");
+	}
+	mb->tx = chan;
+	mb->ack = !chan->mbox->txdone_irq && !chan->mbox->txdone_poll;
 	return 0;
 }
 

@@ -51,6 +51,7 @@ entropy()
 		link $n
 		k=$(kicks_of "$(num_of $RNG)")
 		for rng in $(cat /sys/class/misc/hw_random/rng_available); do
+			[ "${rng#virtio_rng}" != "$rng" ] || continue
 			echo "$rng" >/sys/class/misc/hw_random/rng_current
 			rng_read 2048 || exit 1
 		done
