@@ -21,7 +21,7 @@ STOCK_MODULES = """
     virtio_balloon virtio_scsi sd_mod virtio_rtc
     9p 9pnet_virtio ext4 loop crc32c_generic crc32c_cryptoapi
     vmw_vsock_virtio_transport vsock vsock_loopback virtiofs
-    gpio_virtio i2c_virtio i2c_dev evdev kunit uio uio_pci_generic
+    gpio_virtio i2c_virtio i2c_dev at24 lm75 evdev kunit uio uio_pci_generic
     vfio vfio_pci vfio_iommu_type1 ffa_core ffa_module mailbox_test rpmsg_char
     virtio_rpmsg_bus
 """.split()

@@ -14,6 +14,7 @@
 #define VMSG_ID_BLOCK	2
 #define VMSG_ID_CONSOLE	3
 #define VMSG_ID_RNG	4
+#define VMSG_ID_I2C	34
 
 /**
  * struct vmsg_rng - entropy
@@ -103,5 +104,57 @@ struct vmsg_ramblk {
 
 void vmsg_ramblk_init(struct vmsg_ramblk *blk, void *data, uint64_t sectors,
 		      bool read_only);
+
+/**
+ * struct vmsg_i2c_chip - something on an I2C bus
+ * @addr: its address, of seven bits
+ * @read: give @len bytes; false if it does not acknowledge
+ * @write: take @len bytes, maybe none; likewise
+ */
+struct vmsg_i2c_chip {
+	uint16_t addr;
+	bool (*read)(struct vmsg_i2c_chip *chip, uint8_t *buf, uint32_t len);
+	bool (*write)(struct vmsg_i2c_chip *chip, const uint8_t *buf,
+		      uint32_t len);
+	void *priv;
+	struct vmsg_i2c_chip *next;
+};
+
+/**
+ * struct vmsg_i2c - an I2C adapter
+ * @chips: what is on its bus
+ * @failing: the rest of a transfer fails
+ */
+struct vmsg_i2c {
+	struct vmsg_dev dev;
+	struct vmsg_vq vq[1];
+	struct vmsg_chain chain;
+	struct vmsg_i2c_chip *chips;
+	bool failing;
+	uint8_t bounce[512];
+};
+
+void vmsg_i2c_init(struct vmsg_i2c *i2c);
+void vmsg_i2c_add(struct vmsg_i2c *i2c, struct vmsg_i2c_chip *chip);
+
+/* Chips */
+struct vmsg_24c02 {
+	struct vmsg_i2c_chip chip;
+	uint8_t *data;		/* 256 bytes */
+	uint8_t pointer;
+};
+
+void vmsg_24c02_init(struct vmsg_24c02 *e, uint16_t addr, uint8_t *data);
+
+struct vmsg_lm75 {
+	struct vmsg_i2c_chip chip;
+	uint8_t pointer;
+	uint8_t conf;
+	uint16_t hyst;
+	uint16_t limit;
+	int16_t half_degrees;
+};
+
+void vmsg_lm75_init(struct vmsg_lm75 *t, uint16_t addr, int16_t half_degrees);
 
 #endif /* VMSG_DEVS_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmsgd: entropy, console, RAM disk
+ * vmsgd: entropy, console, RAM disk, I2C adapter
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -110,6 +110,50 @@ const struct device_type ramblk_type = {
 	.create = ramblk_create,
 	.open = open_at_once,
 	.destroy = ramblk_destroy,
+};
+
+/* ----------------------------------------------------------------- i2c */
+
+/* An adapter with an EEPROM at 0x50 and a temperature sensor at 0x48. */
+struct i2c {
+	struct device d;
+	struct vmsg_i2c i;
+	struct vmsg_24c02 eeprom;
+	struct vmsg_lm75 sensor;
+	uint8_t data[256];
+};
+
+static void i2c_destroy(struct device *d)
+{
+	free(container_of(d, struct i2c, d));
+}
+
+static struct device *i2c_create(struct spec *spec, char **err)
+{
+	uint64_t temp = spec_number(spec, "temp", 42500, 0, 127500, err);
+	struct i2c *i;
+
+	if (!*err && temp % 500)
+		*err = xasprintf("temp= must be a multiple of 500");
+	if (*err)
+		return NULL;
+	i = xzalloc(sizeof(*i));
+	vmsg_i2c_init(&i->i);
+	vmsg_24c02_init(&i->eeprom, 0x50, i->data);
+	vmsg_lm75_init(&i->sensor, 0x48, (int16_t)(temp / 500));
+	vmsg_i2c_add(&i->i, &i->eeprom.chip);
+	vmsg_i2c_add(&i->i, &i->sensor.chip);
+	i->d.vd = &i->i.dev;
+	i->d.identity = xstrdup("i2c");
+	return &i->d;
+}
+
+const struct device_type i2c_type = {
+	.name = "i2c",
+	.help = "i2c[,temp=42500]",
+	.create = i2c_create,
+	.open = open_at_once,
+	.destroy = i2c_destroy,
 };
 
 /* ------------------------------------------------------------- console */

@@ -24,7 +24,7 @@
 #define BACKLOG		512
 
 static const struct device_type *const types[] = {
-	&blk_type, &net_type, &rng_type, &console_type, &ramblk_type,
+	&blk_type, &net_type, &rng_type, &console_type, &ramblk_type, &i2c_type,
 };
 
 #define NTYPES (sizeof(types) / sizeof(types[0]))

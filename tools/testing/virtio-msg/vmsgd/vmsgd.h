@@ -29,7 +29,7 @@ struct device_type {
 };
 
 extern const struct device_type blk_type, net_type, rng_type, console_type,
-	ramblk_type;
+	ramblk_type, i2c_type;
 
 /**
  * struct device - a device of this daemon

@@ -19,12 +19,12 @@ for tool in host ioverify; do
 	fi
 done
 
-BUS=virtio-msg0
+BUS=${BUS:-virtio-msg0}
 # shellcheck disable=SC2034
 CLASS=/sys/class/virtio-msg/$BUS
 DBG=/sys/kernel/debug/virtio-msg/$BUS
 VIRTIO=/sys/bus/virtio/devices
-TRANSPORT=virtio_msg_ivshmem
+TRANSPORT=${TRANSPORT:-virtio_msg_ivshmem}
 
 # Seconds that anything may take. It only has to be long enough for the slowest
 # kernel on a busy machine: nothing here measures time.
