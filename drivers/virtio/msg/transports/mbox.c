@@ -136,17 +136,19 @@ static void vmsg_mbox_ring(void *priv, u16 peer)
 static void vmsg_mbox_tx_done(struct mbox_client *client, void *msg, int ret)
 {
 	struct vmsg_mbox *mb = container_of(client, struct vmsg_mbox, client);
+	unsigned long flags;
 
 	if (mb->ack) {
 		/* From vmsg_mbox_ring(), under the lock. */
 		mb->queued--;
 		return;
 	}
-	guard(spinlock_irqsave)(&mb->lock);
+	spin_lock_irqsave(&mb->lock, flags);
 	if (mb->queued)
 		mb->queued--;
 	if (mb->again && !mb->queued)
 		vmsg_mbox_send(mb);
+	spin_unlock_irqrestore(&mb->lock, flags);
 }
 
 /* The other core has rung.  Atomic context, in most cases its interrupt. */
