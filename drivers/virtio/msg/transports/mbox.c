@@ -142,11 +142,12 @@ static void vmsg_mbox_tx_done(struct mbox_client *client, void *msg, int ret)
 		mb->queued--;
 		return;
 	}
-	guard(spinlock_irqsave)(&mb->lock);
-	if (mb->queued)
-		mb->queued--;
-	if (mb->again && !mb->queued)
-		vmsg_mbox_send(mb);
+	scoped_guard(spinlock_irqsave, &mb->lock) {
+		if (mb->queued)
+			mb->queued--;
+		if (mb->again && !mb->queued)
+			vmsg_mbox_send(mb);
+	}
 }
 
 /* The other core has rung.  Atomic context, in most cases its interrupt. */
