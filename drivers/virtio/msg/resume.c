@@ -85,10 +85,15 @@ void vmsg_devices_away(struct virtio_msg_bus *bus)
 			mutex_unlock(&vd->life_lock);
 			vmsg_device_put(vd);
 		}
-		if (!waits)
-			vmsg_slot_want(slot, false, false);
+		spin_lock_irq(&slot->lock);
+		slot->want &= waits;
+		spin_unlock_irq(&slot->lock);
 	}
+	/* Drained before they are removed: an error is better than none. */
 	vmsg_devices_fail(bus, false);
+	xa_for_each(&bus->slots, index, slot)
+		if (!READ_ONCE(slot->want))
+			vmsg_slot_want(slot, false, false);
 }
 
 /* Is it the same device, as far as its driver can tell? */

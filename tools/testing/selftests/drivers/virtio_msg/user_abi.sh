@@ -5,7 +5,7 @@
 # The interface of /dev/virtio-msg itself: its edges, and random calls of all of it,
 # while a disk on another bus is in use.
 #
-# GUEST: --transport user --no-net --no-console
+# GUEST: --transport user --blk %DIR%/disk.img --rng
 
 cd "$(dirname "$0")" || exit 1
 . ./lib.sh

@@ -5,7 +5,7 @@
 # /dev/virtio-msg in use: by one process and by two, without and with messages
 # for each request, and by a program that a person wrote in an afternoon.
 #
-# GUEST: --transport user --no-net --no-console
+# GUEST: --transport user --blk %DIR%/disk.img --rng
 
 cd "$(dirname "$0")" || exit 1
 . ./lib.sh

@@ -5,7 +5,7 @@
 # The process behind /dev/virtio-msg dies. Without a successor all that was under
 # way ends with errors; with one, nobody who uses the disk notices.
 #
-# GUEST: --transport user --no-net --no-console
+# GUEST: --transport user --blk %DIR%/disk.img --rng
 
 cd "$(dirname "$0")" || exit 1
 . ./lib.sh
