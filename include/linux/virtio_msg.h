@@ -7,8 +7,9 @@
  * operations (struct virtio_msg_transport_ops); everything that the core can
  * do for all transports is not an operation.
  *
- * A transport whose link is the shared-memory segment needs even less: see
- * struct virtio_msg_segment_desc at the end.
+ * A transport whose link is the shared-memory segment, or a pair of raw SPSC
+ * queues, needs even less: see struct virtio_msg_segment_desc and struct
+ * virtio_msg_spsc_desc at the end.
  */
 #ifndef _LINUX_VIRTIO_MSG_H
 #define _LINUX_VIRTIO_MSG_H
@@ -26,6 +27,34 @@ struct virtio_msg_bus;
 #define VIRTIO_MSG_T_ATOMIC_SEND	BIT(0)
 /* The device sees nothing but the window; a link without one is refused. */
 #define VIRTIO_MSG_T_NEEDS_WINDOW	BIT(1)
+/*
+ * There is no window: the device side reaches memory by DMA of the device that
+ * was given to virtio_msg_bus_alloc(), whose DMA mask is within 48 bits.
+ */
+#define VIRTIO_MSG_T_DMA		BIT(2)
+
+/*
+ * What a peer does otherwise than wire.rst says, or must not be asked; see
+ * "Quirks of known peers" there.
+ */
+/* No message is longer than the least bus maximum of the revision. */
+#define VIRTIO_MSG_Q_SHORT		BIT(0)
+/* Responses to bus messages carry token 0. */
+#define VIRTIO_MSG_Q_BUS_TOKEN0		BIT(1)
+/* Device numbers 0 to 31 are all there are; GET_DEVICES never says so. */
+#define VIRTIO_MSG_Q_DEVICES_32		BIT(2)
+/* Device 0 is all there is; device numbers received mean nothing. */
+#define VIRTIO_MSG_Q_ONE_DEVICE		BIT(3)
+/* GET_SHM is not answered. */
+#define VIRTIO_MSG_Q_NO_SHM		BIT(4)
+/* Configuration goes in pieces of 1, 2 or 4 bytes; a read answers with a u64. */
+#define VIRTIO_MSG_Q_CONFIG_U64		BIT(5)
+/* There are 64 feature bits, whatever the device and its responses claim. */
+#define VIRTIO_MSG_Q_FEATURES_U64	BIT(6)
+/* EVENT_AVAIL before DRIVER_OK breaks the device. */
+#define VIRTIO_MSG_Q_LATE_KICK		BIT(7)
+/* PING need not be answered: no keep-alive unless somebody turns it on. */
+#define VIRTIO_MSG_Q_NO_KEEPALIVE	BIT(8)
 
 /**
  * struct virtio_msg_window - the memory that the peer can see
@@ -91,6 +120,13 @@ struct virtio_msg_link {
  *	room.  0, or -EOPNOTSUPP when this queue's kicks travel as EVENT_AVAIL.
  * @sync_rx: optional.  Return when no virtio_msg_rx_used() that began before
  *	the call still runs, where synchronize_rcu() cannot tell.  May sleep.
+ * @cut: needed with VIRTIO_MSG_T_DMA.  Keep the device side from reaching
+ *	memory: buffers that it has are about to be given back to their drivers.
+ *	More than once does no harm.  May sleep.
+ * @uncut: needed with VIRTIO_MSG_T_DMA.  The link is up, and all devices that
+ *	had buffers when it was cut were reset: let the device side reach memory.
+ *	False if it may not yet; nothing is done with its devices then until
+ *	virtio_msg_rescan().  May sleep.
  * @lost: optional.  The core has ended all transactions and removed all
  *	devices of the lost peer: the link may be brought up again.  Not called
  *	where the next link is up already.  May sleep.
@@ -104,6 +140,8 @@ struct virtio_msg_transport_ops {
 	int (*send)(struct virtio_msg_bus *bus, const void *frame, size_t len);
 	int (*kick)(struct virtio_msg_bus *bus, u16 dev_num, u16 vq);
 	void (*sync_rx)(struct virtio_msg_bus *bus);
+	void (*cut)(struct virtio_msg_bus *bus);
+	bool (*uncut)(struct virtio_msg_bus *bus);
 	void (*lost)(struct virtio_msg_bus *bus);
 	int (*suspend)(struct virtio_msg_bus *bus);
 	int (*resume)(struct virtio_msg_bus *bus);
@@ -119,6 +157,7 @@ struct virtio_msg_transport_ops {
  * @max_inflight: most transactions under way at once on one bus
  * @request_timeout_ms: default time-out of a transaction; 0 takes the module's
  * @flags: VIRTIO_MSG_T_*
+ * @quirks: VIRTIO_MSG_Q_*
  */
 struct virtio_msg_transport_desc {
 	const char *name;
@@ -127,6 +166,7 @@ struct virtio_msg_transport_desc {
 	unsigned int max_inflight;
 	unsigned int request_timeout_ms;
 	unsigned long flags;
+	unsigned long quirks;
 };
 
 struct virtio_msg_bus *
@@ -142,6 +182,7 @@ const char *virtio_msg_wire_name(unsigned int wire);
 int virtio_msg_rx(struct virtio_msg_bus *bus, const void *frame, size_t len);
 void virtio_msg_rx_used(struct virtio_msg_bus *bus, u16 dev_num, u16 vq,
 			bool all);
+void virtio_msg_rx_overrun(struct virtio_msg_bus *bus);
 void virtio_msg_tx_space(struct virtio_msg_bus *bus);
 void virtio_msg_peer_up(struct virtio_msg_bus *bus,
 			const struct virtio_msg_link *link);
@@ -167,7 +208,13 @@ struct virtio_msg_segment;
  * @ring: ring the doorbell of peer @peer (VIRTIO_MSG_PEER_NONE: there is but
  *	one).  Any context, never sleeps.  The segment has ordered its writes
  *	before the call.
- * @priv: passed to @ring
+ * @flags: VIRTIO_MSG_T_DMA where the device side is not confined to the
+ *	segment's window, or else 0
+ * @quirks: VIRTIO_MSG_Q_*
+ * @max_inflight: most transactions under way at once; 0: 4096
+ * @cut: as in struct virtio_msg_transport_ops; needed with VIRTIO_MSG_T_DMA
+ * @uncut: likewise
+ * @priv: passed to @ring, @cut and @uncut
  */
 struct virtio_msg_segment_desc {
 	const char *name;
@@ -178,6 +225,11 @@ struct virtio_msg_segment_desc {
 	u16 own_peer;
 	u32 wire_mask;
 	void (*ring)(void *priv, u16 peer);
+	unsigned long flags;
+	unsigned long quirks;
+	unsigned int max_inflight;
+	void (*cut)(void *priv);
+	bool (*uncut)(void *priv);
 	void *priv;
 };
 
@@ -191,5 +243,58 @@ void virtio_msg_segment_free(struct virtio_msg_segment *link);
 void virtio_msg_segment_interrupt(struct virtio_msg_segment *link);
 int virtio_msg_segment_suspend(struct virtio_msg_segment *link);
 int virtio_msg_segment_resume(struct virtio_msg_segment *link);
+void virtio_msg_segment_lost(struct virtio_msg_segment *link, const char *why);
+void virtio_msg_segment_rescan(struct virtio_msg_segment *link);
+
+/* Transports whose link is a pair of raw SPSC queues. */
+
+struct virtio_msg_spsc;
+
+/**
+ * struct virtio_msg_spsc_desc - two queues and a doorbell
+ * @name: what users see
+ * @owner: the transport's module, named in debugfs
+ * @tx: kernel mapping of the queue to the device side, cached or
+ *	write-combining
+ * @tx_size: its bytes
+ * @rx: likewise, of the queue from it
+ * @rx_size: its bytes
+ * @wire: VIRTIO_MSG_WIRE_*, which nothing in the queues tells
+ * @flags: VIRTIO_MSG_T_DMA or 0
+ * @quirks: VIRTIO_MSG_Q_*
+ * @ring: ring the doorbell.  Any context, never sleeps.
+ * @present: optional.  Is the other side still there?  Asked once a second.
+ *	Any context.
+ * @cut: as in struct virtio_msg_transport_ops; needed with VIRTIO_MSG_T_DMA
+ * @uncut: likewise
+ * @priv: passed to @ring, @present, @cut and @uncut
+ */
+struct virtio_msg_spsc_desc {
+	const char *name;
+	struct module *owner;
+	void *tx;
+	size_t tx_size;
+	void *rx;
+	size_t rx_size;
+	unsigned int wire;
+	unsigned long flags;
+	unsigned long quirks;
+	void (*ring)(void *priv);
+	bool (*present)(void *priv);
+	void (*cut)(void *priv);
+	bool (*uncut)(void *priv);
+	void *priv;
+};
+
+struct virtio_msg_spsc *
+virtio_msg_spsc_register(struct device *parent,
+			 const struct virtio_msg_spsc_desc *desc);
+void virtio_msg_spsc_stop(struct virtio_msg_spsc *link);
+void virtio_msg_spsc_free(struct virtio_msg_spsc *link);
+void virtio_msg_spsc_interrupt(struct virtio_msg_spsc *link);
+void virtio_msg_spsc_lost(struct virtio_msg_spsc *link, const char *why);
+void virtio_msg_spsc_rescan(struct virtio_msg_spsc *link);
+int virtio_msg_spsc_suspend(struct virtio_msg_spsc *link);
+int virtio_msg_spsc_resume(struct virtio_msg_spsc *link);
 
 #endif /* _LINUX_VIRTIO_MSG_H */

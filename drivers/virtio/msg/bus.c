@@ -8,6 +8,7 @@
  * and unregistered by works of their own (device.c), so that probes overlap.
  */
 
+#include <linux/dma-mapping.h>
 #include <linux/idr.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
@@ -133,6 +134,13 @@ static int vmsg_bus_scan_window(struct virtio_msg_bus *bus, u16 offset,
 
 	if (!x)
 		return -ENOTCONN;
+	if (x->wire->devs_max == 1) {
+		/* Nobody to ask for; whether it is there says GET_DEVICE_INFO. */
+		__set_bit(0, found);
+		*next = 0;
+		vmsg_xfer_put(x);
+		return 0;
+	}
 	count = min3(vmsg_wire_devices_chunk(x->wire, x->cap),
 		     (unsigned int)VMSG_MAX_DEVS - offset, 65528U);
 	ret = vmsg_xfer_call(x, vmsg_req_get_devices(x->wire, x->req, x->cap,
@@ -179,6 +187,8 @@ static int vmsg_bus_scan(struct virtio_msg_bus *bus)
 		xa_for_each(&bus->slots, index, slot)
 			if (!test_bit(slot->num, found))
 				vmsg_slot_want(slot, false, false);
+		/* They are not there to be reset, or to use buffers. */
+		vmsg_devices_fail(bus, false);
 	}
 	for_each_set_bit(num, found, VMSG_MAX_DEVS) {
 		slot = vmsg_slot_get(bus, num);
@@ -280,7 +290,7 @@ static void vmsg_bus_bring_up(struct virtio_msg_bus *bus)
 	link = bus->next_link;
 	spin_unlock_irq(&bus->lock);
 
-	wire = vmsg_wire_by_rev(link.wire);
+	wire = vmsg_bus_wire(bus, link.wire);
 	ret = wire ? vmsg_bus_set_window(bus, &link.window) : -EPROTO;
 	if (!ret) {
 		/*
@@ -294,7 +304,8 @@ static void vmsg_bus_bring_up(struct virtio_msg_bus *bus)
 		spin_unlock_irq(&bus->lock);
 		if (!up)
 			return;
-		ret = vmsg_engine_open(bus, wire, link.max_msg_size);
+		ret = vmsg_engine_open(bus, wire, min(link.max_msg_size,
+						      wire->max_size));
 	}
 	if (ret) {
 		vmsg_bus_log(err, bus, "cannot use this link: %d\n", ret);
@@ -302,7 +313,8 @@ static void vmsg_bus_bring_up(struct virtio_msg_bus *bus)
 		return;
 	}
 	vmsg_bus_log(info, bus, "%s, wire %s, messages of %u bytes\n",
-		     bus->desc->name, wire->name, link.max_msg_size);
+		     bus->desc->name, wire->name,
+		     min(link.max_msg_size, wire->max_size));
 	/* Lost between the two steps above: the engine was opened too late. */
 	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING) {
 		vmsg_engine_close(bus, -ENOTCONN);
@@ -312,7 +324,8 @@ static void vmsg_bus_bring_up(struct virtio_msg_bus *bus)
 	/* Before the scan: it would find the devices changed, or not there yet. */
 	if (resume)
 		vmsg_devices_resume(bus);
-	vmsg_bus_scan(bus);
+	if (vmsg_devices_uncut(bus))
+		vmsg_bus_scan(bus);
 }
 
 /* Devices first, then what the transport keeps for them. */
@@ -876,9 +889,11 @@ virtio_msg_bus_alloc(struct device *parent,
 	ratelimit_set_flags(&bus->log, RATELIMIT_MSG_ON_RELEASE);
 	mutex_init(&bus->win_lock);
 	xa_init(&bus->slots);
+	if (desc->flags & VIRTIO_MSG_T_DMA)
+		bus->dma_dev = parent;
 	INIT_WORK(&bus->work, vmsg_bus_work);
 	INIT_DELAYED_WORK(&bus->alive, vmsg_bus_alive_work);
-	bus->keepalive_ms = vmsg_keepalive_ms;
+	vmsg_quirks_init(bus);
 	vmsg_slot_init_bus(bus);
 	vmsg_engine_init(bus);
 
@@ -912,6 +927,24 @@ void virtio_msg_bus_put(struct virtio_msg_bus *bus)
 }
 EXPORT_SYMBOL_GPL(virtio_msg_bus_put);
 
+static int vmsg_bus_check_dma(struct virtio_msg_bus *bus)
+{
+	int ret;
+
+	if (!bus->dma_dev)
+		return 0;
+	if (WARN_ON_ONCE(!bus->desc->ops->cut || !bus->desc->ops->uncut))
+		return -EINVAL;
+	ret = vmsg_dma_check(bus->dma_dev, &bus->dma_physical);
+	if (ret) {
+		vmsg_bus_log(err, bus, "no DMA with addresses of %u bits: %d\n",
+			     VMSG_DMA_BITS, ret);
+		return ret;
+	}
+	bus->ctx.max_mapping = dma_max_mapping_size(bus->dma_dev);
+	return vmsg_glue_init_bus(bus);
+}
+
 /**
  * virtio_msg_bus_register() - start a bus
  * @bus: the bus
@@ -926,6 +959,9 @@ int virtio_msg_bus_register(struct virtio_msg_bus *bus)
 {
 	int ret;
 
+	ret = vmsg_bus_check_dma(bus);
+	if (ret)
+		return ret;
 	ret = device_add(&bus->ctx.dev);
 	if (ret)
 		return ret;

@@ -48,7 +48,7 @@ static int vmsg_config_read_once(struct vmsg_device *vd, u8 *buf, u32 len, u32 *
 		x = vmsg_device_xfer(vd);
 		if (!x)
 			return -ENOTCONN;
-		n = min(len - off, vmsg_wire_config_chunk(x->wire, x->cap));
+		n = vmsg_wire_config_piece(x->wire, x->cap, len - off);
 		ret = vmsg_xfer_call(x, vmsg_req_get_config(x->wire, x->req,
 							    x->cap, vd->num,
 							    off, n));
@@ -211,14 +211,17 @@ void vmsg_config_set(struct virtio_device *vdev, unsigned int offset,
 		     const void *buf, unsigned int len)
 {
 	struct vmsg_device *vd = to_vmsg_device(vdev);
-	unsigned int done = 0, n, tries = 0, chunk;
+	unsigned int done = 0, n, tries = 0;
+	const struct vmsg_wire *wire;
 	struct vmsg_xfer *probe;
 	int ret = 0;
+	u16 cap;
 
 	probe = vmsg_device_xfer(vd);
 	if (!probe)
 		return;
-	chunk = vmsg_wire_config_chunk(probe->wire, probe->cap);
+	wire = probe->wire;
+	cap = probe->cap;
 	vmsg_xfer_put(probe);
 
 	mutex_lock(&vd->cfg_lock);
@@ -227,7 +230,7 @@ void vmsg_config_set(struct virtio_device *vdev, unsigned int offset,
 		ret = vmsg_config_refresh(vd);
 		if (ret)
 			break;
-		n = min(len - done, chunk);
+		n = vmsg_wire_config_piece(wire, cap, len - done);
 		ret = vmsg_config_write(vd, offset + done, buf + done, n);
 		/* Written or rejected, what we know is old now. */
 		vmsg_config_invalidate(vd);
@@ -359,6 +362,8 @@ void vmsg_set_status_op(struct virtio_device *vdev, u8 status)
 		WRITE_ONCE(vd->status, now & (status | VIRTIO_CONFIG_S_NEEDS_RESET));
 		if (now & VIRTIO_CONFIG_S_NEEDS_RESET)
 			vmsg_device_broken(vd, "it asks for a reset");
+		else if (status & VIRTIO_CONFIG_S_DRIVER_OK)
+			vmsg_device_unmute(vd);
 	} else if (ret != -ENOTCONN) {
 		vmsg_dev_log(err, vd, "status %#x not set: %d\n", status, ret);
 		if (status & VIRTIO_CONFIG_S_DRIVER_OK)
@@ -412,10 +417,13 @@ void vmsg_reset_op(struct virtio_device *vdev)
 	set_bit(VMSG_DEV_READY, &vd->flags);
 	mutex_lock(&vd->life_lock);
 	clear_bit(VMSG_DEV_LIVE, &vd->flags);
+	vmsg_device_mute(vd);
 	ret = vmsg_wait_for_reset(vd);
 	/* The driver takes its buffers back, but the device may still write them. */
-	if (ret)
+	if (ret) {
+		vmsg_device_let_go(vd);
 		vmsg_vqs_condemn(vd, false);
+	}
 	if (ret && ret != -ENOTCONN) {
 		vmsg_dev_log(err, vd, "not reset: %d\n", ret);
 		vmsg_device_broken(vd, "it does not reset");
@@ -520,6 +528,21 @@ int vmsg_set_features(struct vmsg_device *vd, u64 wanted, u64 high)
 	}
 	vd->accepted[0] = vdev->features;
 	vd->accepted[1] = high;
+	if (vd->bus->dma_dev) {
+		u64 bit = BIT_ULL(VIRTIO_F_ACCESS_PLATFORM);
+
+		vd->accepted[0] &= vd->features[0] | ~bit;
+		if (!(vd->accepted[0] & bit) && !vd->bus->dma_physical) {
+			vmsg_dev_log(err, vd,
+				     "without ACCESS_PLATFORM it takes DMA addresses for physical ones, which they are not\n");
+			return -EINVAL;
+		}
+		/*
+		 * The device need not know.  But without it the ring code maps
+		 * nothing, and what is not mapped is not tracked.
+		 */
+		vdev->features |= bit;
+	}
 	return vmsg_send_features(vd);
 }
 

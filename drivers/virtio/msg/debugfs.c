@@ -27,6 +27,7 @@ static const char * const vmsg_counter_names[VMSG_C_COUNT] = {
 	[VMSG_C_RX_MISMATCH] = "rx_mismatch",
 	[VMSG_C_RX_UNEXPECTED] = "rx_unexpected",
 	[VMSG_C_RX_STALE_EVENT] = "rx_stale_event",
+	[VMSG_C_RX_OVERRUN] = "rx_overrun",
 	[VMSG_C_TIMEOUT] = "timeout",
 	[VMSG_C_CANCELLED] = "cancelled",
 	[VMSG_C_PEER_LOST] = "peer_lost",

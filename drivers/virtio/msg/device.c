@@ -37,6 +37,9 @@
 /* How long a broken device may take to let go, when it is told to.  Milliseconds. */
 #define VMSG_QUIET_MS		1000
 
+/* How long a device of before may take to reset before its peer is given up again. */
+#define VMSG_RESET_MS		5000
+
 /*
  * How long the devices of a bus that ends may take to finish their work and be
  * removed, though their peer is alive, before they are drained.  Milliseconds.
@@ -214,6 +217,7 @@ static struct vmsg_device *vmsg_device_new(struct vmsg_slot *slot,
 	vd->vdev.dev.release = vmsg_device_release;
 	vmsg_wctx_init_limits(&vd->limits, vd->bus->win,
 			      vd->bus->ctx.max_mapping);
+	vmsg_device_mute(vd);
 	vmsg_glue_init_vdev(vd);
 	return vd;
 }
@@ -516,17 +520,120 @@ static void vmsg_device_quieten(struct vmsg_device *vd)
 	vd->quiet = x;
 }
 
-static void vmsg_device_wait_quiet(struct vmsg_device *vd, unsigned long until)
+/* Returns true if it has answered. */
+static bool vmsg_device_wait_quiet(struct vmsg_device *vd, unsigned long until)
 {
 	unsigned long now = jiffies;
+	bool quiet = false;
 
 	if (!vd->quiet)
-		return;
+		return false;
 	if (!wait_for_completion_timeout(&vd->quiet->done,
 					 time_after(until, now) ? until - now : 1))
 		vmsg_xfer_cancel(vd->quiet);
+	else
+		quiet = !vd->quiet->status;
 	vmsg_xfer_put(vd->quiet);
 	vd->quiet = NULL;
+	return quiet;
+}
+
+/* Nobody but the transport can keep it from writing memory: the peer is given up. */
+static void vmsg_device_cut(struct vmsg_device *vd, const char *why)
+{
+	struct virtio_msg_bus *bus = vd->bus;
+
+	virtio_msg_peer_lost(bus, why);
+	bus->desc->ops->cut(bus);
+	set_bit(VMSG_DEV_QUIET, &vd->flags);
+}
+
+/**
+ * vmsg_device_let_go() - a device did not reset: keep it from writing memory
+ * @vd: the device
+ *
+ * For a bus without a window, before a driver takes its buffers back.  If the
+ * device is being failed, it has been told to reset once more.
+ *
+ * Context: may sleep.
+ */
+void vmsg_device_let_go(struct vmsg_device *vd)
+{
+	unsigned long end = jiffies + 2 * msecs_to_jiffies(VMSG_QUIET_MS);
+
+	if (!vd->bus->dma_dev)
+		return;
+	while (test_bit(VMSG_DEV_DEAD, &vd->flags) &&
+	       !test_bit(VMSG_DEV_QUIET, &vd->flags) && time_before(jiffies, end))
+		usleep_range(500, 1000);
+	if (!test_bit(VMSG_DEV_QUIET, &vd->flags))
+		vmsg_device_cut(vd, "a device does not reset");
+}
+
+/* As vmsg_wait_for_reset(), for a device that is not registered. */
+static int vmsg_slot_reset(struct vmsg_slot *slot)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(VMSG_RESET_MS);
+	struct virtio_msg_bus *bus = slot->bus;
+	struct vmsg_device_info info;
+	unsigned int epoch;
+	struct vmsg_xfer *x;
+	u32 now;
+	int ret;
+
+	/* Who asks for the status of a device that is gone may get no answer. */
+	ret = vmsg_read_info(bus, slot->num, &info, &epoch);
+	if (ret)
+		return ret == -ENODEV ? 0 : ret;
+	do {
+		x = vmsg_xfer_alloc(bus, GFP_KERNEL);
+		if (!x)
+			return -ENOTCONN;
+		ret = vmsg_xfer_call(x, vmsg_req_set_status(x->wire, x->req, x->cap,
+							    slot->num, 0));
+		if (!ret)
+			ret = vmsg_get_status(x->wire, &x->pdu, &now);
+		vmsg_xfer_put(x);
+		if (ret || !now)
+			return ret;
+		usleep_range(500, 1000);
+	} while (time_before(jiffies, end));
+	return -ETIMEDOUT;
+}
+
+/**
+ * vmsg_devices_uncut() - let a peer that comes back reach memory again
+ * @bus: the bus, its link up
+ *
+ * Not before every device that had buffers when it was cut off was reset: they
+ * have been given back.
+ *
+ * Context: may sleep; the bus work.
+ * Return: false if it may not, or not yet.  Then nothing is to be done with its
+ * devices.
+ */
+bool vmsg_devices_uncut(struct virtio_msg_bus *bus)
+{
+	struct vmsg_slot *slot;
+	unsigned long index;
+	int ret;
+
+	if (!bus->dma_dev)
+		return true;
+	xa_for_each(&bus->slots, index, slot) {
+		if (!slot->owed)
+			continue;
+		ret = vmsg_slot_reset(slot);
+		if (ret) {
+			if (ret != -ENOTCONN)
+				vmsg_bus_log(err, bus, "device %u not reset: %d\n",
+					     slot->num, ret);
+			virtio_msg_peer_lost(bus, "a device of before does not reset");
+			return false;
+		}
+		slot->owed = false;
+	}
+	return bus->desc->ops->uncut(bus);
 }
 
 /**
@@ -550,6 +657,8 @@ void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 	unsigned long index;
 	LIST_HEAD(failing);
 
+	if (all && bus->dma_dev)
+		bus->desc->ops->cut(bus);
 	xa_for_each(&bus->slots, index, slot) {
 		vd = vmsg_slot_failing(slot, all);
 		if (!vd)
@@ -562,6 +671,7 @@ void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 			vmsg_device_put(vd);
 			continue;
 		}
+		slot->owed |= all && bus->dma_dev;
 		/* A living peer that takes a sound device away is done with it. */
 		vmsg_vqs_condemn(vd, !all && !test_bit(VMSG_DEV_BROKEN, &vd->flags) &&
 				 READ_ONCE(bus->state) == VMSG_BUS_RUNNING);
@@ -576,7 +686,11 @@ void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 	 */
 	synchronize_rcu();
 	list_for_each_entry(vd, &failing, failing)
-		vmsg_device_wait_quiet(vd, quiet);
+		if (!vmsg_device_wait_quiet(vd, quiet) && !all && bus->dma_dev &&
+		    test_bit(VMSG_DEV_BROKEN, &vd->flags))
+			vmsg_device_cut(vd, "a broken device does not reset");
+		else
+			set_bit(VMSG_DEV_QUIET, &vd->flags);
 	do {
 		left = 0;
 		list_for_each_entry(vd, &failing, failing)
@@ -675,6 +789,38 @@ void virtio_msg_rx_used(struct virtio_msg_bus *bus, u16 dev_num, u16 vq, bool al
 	vmsg_device_used(bus, dev_num, vq, all, false);
 }
 EXPORT_SYMBOL_GPL(virtio_msg_rx_used);
+
+/**
+ * virtio_msg_rx_overrun() - messages from the device side may have been lost
+ * @bus: the bus
+ *
+ * For a link whose device side drops what does not fit.  Whatever a lost event
+ * would have said is looked up: the queues, and the configurations.  A response
+ * that was lost is waited for until its request times out.
+ *
+ * Context: any; no lock of the caller's may be held.
+ */
+void virtio_msg_rx_overrun(struct virtio_msg_bus *bus)
+{
+	struct vmsg_device *vd;
+	struct vmsg_slot *slot;
+	unsigned long index;
+
+	vmsg_count(bus, VMSG_C_RX_OVERRUN);
+	xa_for_each(&bus->slots, index, slot) {
+		rcu_read_lock();
+		vd = rcu_dereference(slot->vd);
+		if (vd && test_bit(VMSG_DEV_LIVE, &vd->flags) &&
+		    !test_bit(VMSG_DEV_DEAD, &vd->flags)) {
+			vmsg_vqs_used(vd, 0, true);
+			if (test_bit(VMSG_DEV_READY, &vd->flags))
+				queue_delayed_work(vmsg_wq, &vd->cfg_work,
+						   msecs_to_jiffies(VMSG_CONFIG_QUIET_MS));
+		}
+		rcu_read_unlock();
+	}
+}
+EXPORT_SYMBOL_GPL(virtio_msg_rx_overrun);
 
 /**
  * vmsg_device_event_used() - EVENT_USED has come

@@ -21,6 +21,7 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include "dma.h"
 #include "window.h"
 #include "wire.h"
 
@@ -61,6 +62,7 @@ enum vmsg_counter {
 	VMSG_C_RX_MISMATCH,
 	VMSG_C_RX_UNEXPECTED,
 	VMSG_C_RX_STALE_EVENT,
+	VMSG_C_RX_OVERRUN,
 	VMSG_C_TIMEOUT,
 	VMSG_C_CANCELLED,
 	VMSG_C_PEER_LOST,
@@ -255,6 +257,7 @@ struct vmsg_engine {
  * @desc: the transport
  * @priv: the transport's
  * @id: number in the name
+ * @wires: the wire revisions as this transport's peers speak them
  * @engine: transactions
  * @lock: guards @state, @link, @next_link, @link_valid, and @hot_removed against
  *	@hot_ready.  Taken with interrupts off.
@@ -278,6 +281,8 @@ struct vmsg_engine {
  * @rx_count: frames received
  * @rx_last: what vmsg_bus_heard() said when @alive last looked
  * @rx_seen: what it said when the PING was sent
+ * @dma_dev: the device whose DMA reaches memory, where there is no window
+ * @dma_physical: its addresses are physical ones
  * @win_lock: guards the exchange of @win against readers of debugfs
  * @win: the window, NULL where the device reaches all of memory
  * @last_win: where it lies
@@ -292,6 +297,7 @@ struct virtio_msg_bus {
 	const struct virtio_msg_transport_desc *desc;
 	void *priv;
 	int id;
+	struct vmsg_wire wires[VIRTIO_MSG_WIRE_COUNT];
 	struct vmsg_engine engine;
 	/* guards state, link, next_link, link_valid */
 	spinlock_t lock;
@@ -314,6 +320,8 @@ struct virtio_msg_bus {
 	atomic_t rx_count;
 	u32 rx_last;
 	u32 rx_seen;
+	struct device *dma_dev;
+	bool dma_physical;
 	/* guards the exchange of win */
 	struct mutex win_lock;
 	struct vmsg_window *win;
@@ -334,6 +342,8 @@ struct virtio_msg_bus {
  * @want: the peer says that there is a device
  * @recycle: the device that is registered must go before another comes
  * @verify: see whether the device that is registered is still the same
+ * @owed: it had buffers when the peer was cut off, and was not reset since;
+ *	bus work only
  * @failures: how often the device broke; one that keeps breaking stays away
  * @last_failure: when, jiffies
  * @vd: the registered device; read under RCU
@@ -347,6 +357,7 @@ struct vmsg_slot {
 	bool want;
 	bool recycle;
 	bool verify;
+	bool owed;
 	unsigned int failures;
 	unsigned long last_failure;
 	struct vmsg_device __rcu *vd;
@@ -370,6 +381,13 @@ struct vmsg_vqs {
 #define VMSG_DEV_BROKEN		3	/* reported as broken, once */
 #define VMSG_DEV_FROZEN		4	/* its driver has been suspended */
 #define VMSG_DEV_AWAY		5	/* it waits for a successor: no kicks */
+#define VMSG_DEV_MUTE		6	/* kicks would break it: no kicks yet */
+#define VMSG_DEV_EARLY		7	/* there was one, all the same */
+#define VMSG_DEV_QUIET		8	/* DEAD, and known to write no memory */
+
+/* Any of these, and a queue is not kicked. */
+#define VMSG_DEV_NO_KICKS	(BIT(VMSG_DEV_DEAD) | BIT(VMSG_DEV_AWAY) | \
+				 BIT(VMSG_DEV_MUTE))
 
 /**
  * struct vmsg_device - a virtio device born from a GET_DEVICE_INFO response
@@ -574,6 +592,11 @@ void vmsg_bus_dead(struct virtio_msg_bus *bus, const char *why);
 int vmsg_bus_ping(struct virtio_msg_bus *bus, u64 *ns);
 extern const struct attribute_group *vmsg_bus_groups[];
 
+/* quirks.c */
+void vmsg_quirks_init(struct virtio_msg_bus *bus);
+const struct vmsg_wire *vmsg_bus_wire(const struct virtio_msg_bus *bus,
+				      unsigned int rev);
+
 /* device.c */
 struct vmsg_slot *vmsg_slot_get(struct virtio_msg_bus *bus, u16 num);
 void vmsg_slot_want(struct vmsg_slot *slot, bool want, bool recycle);
@@ -592,6 +615,8 @@ int vmsg_device_event_config(struct virtio_msg_bus *bus,
 int vmsg_device_event_used(struct virtio_msg_bus *bus,
 			   const struct vmsg_pdu *pdu);
 void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all);
+void vmsg_device_let_go(struct vmsg_device *vd);
+bool vmsg_devices_uncut(struct virtio_msg_bus *bus);
 int vmsg_devices_freeze(struct virtio_msg_bus *bus);
 void vmsg_devices_thaw(struct virtio_msg_bus *bus);
 
@@ -639,6 +664,8 @@ unsigned int vmsg_vqs_drain(struct vmsg_device *vd);
 bool vmsg_vqs_can_resume(struct vmsg_device *vd);
 int vmsg_vqs_resume(struct vmsg_device *vd);
 void vmsg_vqs_go(struct vmsg_device *vd);
+void vmsg_device_mute(struct vmsg_device *vd);
+void vmsg_device_unmute(struct vmsg_device *vd);
 void vmsg_vqs_break(struct vmsg_device *vd);
 
 /* track.c */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The window behind struct virtio_map_ops
+ * The window, or DMA, behind struct virtio_map_ops
  *
  * The core of virtio carries a struct device pointer to us and never looks
  * behind it; it is the one in a struct vmsg_wctx.
@@ -12,6 +12,7 @@
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 #include <kunit/visibility.h>
+#include "dma.h"
 #include "map_ops.h"
 #include "window.h"
 
@@ -110,3 +111,63 @@ const struct virtio_map_ops vmsg_map_ops = {
 	.max_mapping_size = vmsg_max_mapping_size,
 };
 EXPORT_SYMBOL_IF_KUNIT(vmsg_map_ops);
+
+/* Buses without a window. */
+
+static dma_addr_t vmsg_dma_map_page(union virtio_map map, struct page *page,
+				    unsigned long offset, size_t size,
+				    enum dma_data_direction dir,
+				    unsigned long attrs)
+{
+	return vmsg_dma_map(vmsg_map_ctx(map), page, offset, size, dir, attrs);
+}
+
+static void vmsg_dma_unmap_page(union virtio_map map, dma_addr_t map_handle,
+				size_t size, enum dma_data_direction dir,
+				unsigned long attrs)
+{
+	vmsg_dma_unmap(vmsg_map_ctx(map), map_handle, size, dir, attrs);
+}
+
+static void vmsg_dma_sync_single_for_cpu(union virtio_map map,
+					 dma_addr_t map_handle, size_t size,
+					 enum dma_data_direction dir)
+{
+	vmsg_dma_sync_for_cpu(vmsg_map_ctx(map), map_handle, size, dir);
+}
+
+static void vmsg_dma_sync_single_for_device(union virtio_map map,
+					    dma_addr_t map_handle, size_t size,
+					    enum dma_data_direction dir)
+{
+	vmsg_dma_sync_for_device(vmsg_map_ctx(map), map_handle, size, dir);
+}
+
+static void *vmsg_dma_alloc(union virtio_map map, size_t size,
+			    dma_addr_t *map_handle, gfp_t gfp)
+{
+	return vmsg_dma_alloc_ring(vmsg_map_ctx(map), size, map_handle, gfp);
+}
+
+static void vmsg_dma_free(union virtio_map map, size_t size, void *vaddr,
+			  dma_addr_t map_handle, unsigned long attrs)
+{
+	vmsg_dma_free_ring(vmsg_map_ctx(map), size, vaddr, map_handle);
+}
+
+static bool vmsg_dma_need_sync_op(union virtio_map map, dma_addr_t map_handle)
+{
+	return vmsg_dma_need_sync(vmsg_map_ctx(map), map_handle);
+}
+
+const struct virtio_map_ops vmsg_dma_map_ops = {
+	.map_page = vmsg_dma_map_page,
+	.unmap_page = vmsg_dma_unmap_page,
+	.sync_single_for_cpu = vmsg_dma_sync_single_for_cpu,
+	.sync_single_for_device = vmsg_dma_sync_single_for_device,
+	.alloc = vmsg_dma_alloc,
+	.free = vmsg_dma_free,
+	.need_sync = vmsg_dma_need_sync_op,
+	.mapping_error = vmsg_mapping_error,
+	.max_mapping_size = vmsg_max_mapping_size,
+};

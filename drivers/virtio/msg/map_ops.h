@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The window behind struct virtio_map_ops
+ * The window, or DMA, behind struct virtio_map_ops
  */
 #ifndef _DRIVERS_VIRTIO_MSG_MAP_OPS_H
 #define _DRIVERS_VIRTIO_MSG_MAP_OPS_H
@@ -13,5 +13,6 @@ struct virtio_map_ops;
  * and one of the queue.
  */
 extern const struct virtio_map_ops vmsg_map_ops;
+extern const struct virtio_map_ops vmsg_dma_map_ops;
 
 #endif /* _DRIVERS_VIRTIO_MSG_MAP_OPS_H */

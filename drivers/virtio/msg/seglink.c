@@ -56,6 +56,7 @@
  * @up: the peer is up, as far as the core was told
  * @told: the reason of the last complaint
  * @stopped: nothing is received any more
+ * @dark: the device side is cut off and cannot ring; read without a lock
  * @full: the last send met a full ring; read without a lock
  * @poll: the timer's work
  * @rxbuf: one element, private; belongs to who receives
@@ -74,6 +75,7 @@ struct virtio_msg_segment {
 	bool up;
 	const char *told;
 	bool stopped;
+	bool dark;
 	bool full;
 	struct delayed_work poll;
 	u8 *rxbuf;
@@ -271,7 +273,7 @@ static void vmsg_link_poll(struct work_struct *work)
 	local_bh_enable();
 	if (more)
 		ms = 0;
-	else if (READ_ONCE(link->full))
+	else if (READ_ONCE(link->full) || READ_ONCE(link->dark))
 		ms = VMSG_LINK_POLL_FULL;
 	else
 		ms = READ_ONCE(link->up) || !READ_ONCE(link->seg.attached) ?
@@ -380,6 +382,22 @@ static int vmsg_link_kick(struct virtio_msg_bus *bus, u16 dev_num, u16 vq)
 	return 0;
 }
 
+static void vmsg_link_cut(struct virtio_msg_bus *bus)
+{
+	struct virtio_msg_segment *link = vmsg_link(bus);
+
+	WRITE_ONCE(link->dark, true);
+	link->desc.cut(link->desc.priv);
+}
+
+static bool vmsg_link_uncut(struct virtio_msg_bus *bus)
+{
+	struct virtio_msg_segment *link = vmsg_link(bus);
+
+	WRITE_ONCE(link->dark, false);
+	return link->desc.uncut(link->desc.priv);
+}
+
 /*
  * Devices are gone.  What the segment saw itself it has answered with SHUTDOWN:
  * begin again.  A peer that the core gave up still says RUN: it is told that it
@@ -450,6 +468,8 @@ static const struct virtio_msg_transport_ops vmsg_link_ops = {
 	.stop = vmsg_link_stop,
 	.send = vmsg_link_send,
 	.kick = vmsg_link_kick,
+	.cut = vmsg_link_cut,
+	.uncut = vmsg_link_uncut,
 	.lost = vmsg_link_lost,
 	.suspend = vmsg_link_suspend,
 	.resume = vmsg_link_resume,
@@ -504,8 +524,10 @@ virtio_msg_segment_register(struct device *parent,
 	link->tdesc.name = desc->name;
 	link->tdesc.owner = desc->owner;
 	link->tdesc.ops = &vmsg_link_ops;
-	link->tdesc.max_inflight = 4096;
-	link->tdesc.flags = VIRTIO_MSG_T_ATOMIC_SEND | VIRTIO_MSG_T_NEEDS_WINDOW;
+	link->tdesc.max_inflight = desc->max_inflight ?: 4096;
+	link->tdesc.flags = VIRTIO_MSG_T_ATOMIC_SEND |
+			    (desc->flags ?: VIRTIO_MSG_T_NEEDS_WINDOW);
+	link->tdesc.quirks = desc->quirks;
 	spin_lock_init(&link->lock);
 	raw_spin_lock_init(&link->tx_lock);
 	INIT_DELAYED_WORK(&link->poll, vmsg_link_poll);
@@ -586,3 +608,30 @@ int virtio_msg_segment_resume(struct virtio_msg_segment *link)
 	return virtio_msg_bus_resume(link->bus);
 }
 EXPORT_SYMBOL_GPL(virtio_msg_segment_resume);
+
+/**
+ * virtio_msg_segment_lost() - see virtio_msg_peer_lost()
+ * @link: the segment
+ * @why: a string for the log
+ *
+ * For what the segment cannot tell: its memory is gone.
+ *
+ * Context: any.
+ */
+void virtio_msg_segment_lost(struct virtio_msg_segment *link, const char *why)
+{
+	virtio_msg_peer_lost(link->bus, why);
+}
+EXPORT_SYMBOL_GPL(virtio_msg_segment_lost);
+
+/**
+ * virtio_msg_segment_rescan() - see virtio_msg_rescan()
+ * @link: the segment
+ *
+ * Context: any.
+ */
+void virtio_msg_segment_rescan(struct virtio_msg_segment *link)
+{
+	virtio_msg_rescan(link->bus);
+}
+EXPORT_SYMBOL_GPL(virtio_msg_segment_rescan);

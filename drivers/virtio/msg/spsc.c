@@ -36,12 +36,27 @@ static __vshm u8 *vmsg_spsc_slot(const struct vmsg_spsc *q, u32 i)
 	return q->base + VIRTIO_MSG_SPSC_SLOTS + i * VIRTIO_MSG_SPSC_SLOT_SIZE;
 }
 
+/**
+ * vmsg_spsc_num_slots() - how many slots a queue has
+ * @size: its bytes
+ *
+ * Context: Any.
+ * Return: the number; one always stays empty.
+ */
+u32 vmsg_spsc_num_slots(size_t size)
+{
+	if (size < VIRTIO_MSG_SPSC_SLOTS)
+		return 0;
+	return (size - VIRTIO_MSG_SPSC_SLOTS) / VIRTIO_MSG_SPSC_SLOT_SIZE;
+}
+EXPORT_SYMBOL_IF_KUNIT(vmsg_spsc_num_slots);
+
 static int vmsg_spsc_init(struct vmsg_spsc *q, __vshm u8 *base, size_t size, u32 own)
 {
 	if (size < VIRTIO_MSG_SPSC_SLOTS + 2 * VIRTIO_MSG_SPSC_SLOT_SIZE || size > U32_MAX)
 		return -EINVAL;
 	q->base = base;
-	q->slots = (size - VIRTIO_MSG_SPSC_SLOTS) / VIRTIO_MSG_SPSC_SLOT_SIZE;
+	q->slots = vmsg_spsc_num_slots(size);
 	q->own = vmsg_spsc_load(q, own);
 	return q->own < q->slots ? 0 : -EPROTO;
 }
@@ -167,3 +182,33 @@ bool vmsg_spsc_tx_space(const struct vmsg_spsc *q)
 	return vmsg_spsc_load(q, VIRTIO_MSG_SPSC_TAIL) != vmsg_spsc_next(q, q->own);
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_spsc_tx_space);
+
+/**
+ * vmsg_spsc_tx_empty() - has the consumer taken all there was?
+ * @q: the queue, taken up by vmsg_spsc_init_tx()
+ *
+ * Context: Any.  The caller serialises senders.
+ * Return: true if so.
+ */
+bool vmsg_spsc_tx_empty(const struct vmsg_spsc *q)
+{
+	return vmsg_spsc_load(q, VIRTIO_MSG_SPSC_TAIL) == q->own;
+}
+EXPORT_SYMBOL_IF_KUNIT(vmsg_spsc_tx_empty);
+
+/**
+ * vmsg_spsc_rx_full() - has the producer no room?
+ * @q: the queue, taken up by vmsg_spsc_init_rx()
+ *
+ * A producer that drops what does not fit may have done so.
+ *
+ * Context: Any.  The caller serialises receivers.
+ * Return: true if so.
+ */
+bool vmsg_spsc_rx_full(const struct vmsg_spsc *q)
+{
+	u32 head = vmsg_spsc_load(q, VIRTIO_MSG_SPSC_HEAD);
+
+	return head < q->slots && vmsg_spsc_next(q, head) == q->own;
+}
+EXPORT_SYMBOL_IF_KUNIT(vmsg_spsc_rx_full);

@@ -29,5 +29,8 @@ int vmsg_spsc_init_rx(struct vmsg_spsc *q, __vshm u8 *base, size_t size);
 int vmsg_spsc_send(struct vmsg_spsc *q, const void *frame, size_t len);
 int vmsg_spsc_recv(struct vmsg_spsc *q, void *buf, size_t cap);
 bool vmsg_spsc_tx_space(const struct vmsg_spsc *q);
+bool vmsg_spsc_tx_empty(const struct vmsg_spsc *q);
+bool vmsg_spsc_rx_full(const struct vmsg_spsc *q);
+u32 vmsg_spsc_num_slots(size_t size);
 
 #endif /* _DRIVERS_VIRTIO_MSG_SPSC_H */

@@ -108,6 +108,20 @@ static void vmsg_track_lose(struct vmsg_vq *q)
 	vmsg_count(q->vd->bus, VMSG_C_TRACK_LOST);
 }
 
+/* Rings and mappings are in the window, or where there is none see dma.c. */
+
+static bool vmsg_track_tag(struct vmsg_vq *q, u64 addr, u32 tag)
+{
+	return q->ctx.win ? vmsg_window_set_tag(&q->ctx, addr, tag) :
+			    vmsg_dma_set_tag(&q->ctx, addr, tag);
+}
+
+static void *vmsg_track_ptr(struct vmsg_vq *q, u64 addr, u64 len)
+{
+	return q->ctx.win ? vmsg_window_ptr(q->ctx.win, addr, len) :
+			    vmsg_dma_ptr(&q->ctx, addr, len);
+}
+
 /* The device has a new buffer. */
 static void vmsg_track_out(struct vmsg_vq *q, u16 head, u64 addr)
 {
@@ -115,7 +129,7 @@ static void vmsg_track_out(struct vmsg_vq *q, u16 head, u64 addr)
 
 	lockdep_assert_held(&t->lock);
 	if (head >= t->num || test_bit(head, t->out) ||
-	    !vmsg_window_set_tag(&q->ctx, addr, head)) {
+	    !vmsg_track_tag(q, addr, head)) {
 		vmsg_track_lose(q);
 		return;
 	}
@@ -275,29 +289,28 @@ const struct vmsg_wctx_ops vmsg_track_ops = {
  * vmsg_track_init() - begin to track a queue
  * @q: the queue, its ring made and empty
  *
- * Without a window there is nothing to track with.
+ * Without a window and without DMA there is nothing to track with.
  *
  * Context: may sleep.
- * Return: 0, -ENOMEM, or -EIO for a ring that does not lie in the window.
+ * Return: 0, -ENOMEM, or -EIO for a ring that is not where it should be.
  */
 int vmsg_track_init(struct vmsg_vq *q)
 {
 	struct vmsg_track *t = &q->track;
-	struct vmsg_window *win = q->ctx.win;
 	unsigned int num = virtqueue_get_vring_size(q->vq);
 	bool packed = virtio_has_feature(&q->vd->vdev, VIRTIO_F_RING_PACKED);
 	unsigned int i;
 
 	spin_lock_init(&t->lock);
-	if (!win)
+	if (!q->ctx.win && !q->ctx.dma)
 		return 0;
 	t->num = num;
 	t->packed = packed;
-	t->desc = vmsg_window_ptr(win, virtqueue_get_desc_addr(q->vq), 16 * num);
-	t->avail = vmsg_window_ptr(win, virtqueue_get_avail_addr(q->vq),
-				   packed ? 4 : 6 + 2 * num);
-	t->used = vmsg_window_ptr(win, virtqueue_get_used_addr(q->vq),
-				  packed ? 4 : 6 + 8 * num);
+	t->desc = vmsg_track_ptr(q, virtqueue_get_desc_addr(q->vq), 16 * num);
+	t->avail = vmsg_track_ptr(q, virtqueue_get_avail_addr(q->vq),
+				  packed ? 4 : 6 + 2 * num);
+	t->used = vmsg_track_ptr(q, virtqueue_get_used_addr(q->vq),
+				 packed ? 4 : 6 + 8 * num);
 	/* The peer would be handed memory that it cannot see, or must not. */
 	if (!t->desc || !t->avail || !t->used)
 		return -EIO;

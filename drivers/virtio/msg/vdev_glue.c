@@ -48,14 +48,14 @@ const struct virtio_config_ops vmsg_config_ops = {
  */
 void vmsg_glue_init_vdev(struct vmsg_device *vd)
 {
-	if (!vd->bus->win)
+	if (!vd->bus->win && !vd->bus->dma_dev)
 		return;
-	vd->vdev.map = &vmsg_map_ops;
+	vd->vdev.map = vd->bus->win ? &vmsg_map_ops : &vmsg_dma_map_ops;
 	vd->vdev.vmap.dma_dev = &vd->limits.dev;
 }
 
 /**
- * vmsg_glue_init_bus() - the bus has got a window
+ * vmsg_glue_init_bus() - the bus has got a window, or does DMA
  * @bus: the bus
  *
  * Context: may sleep.
@@ -67,7 +67,7 @@ int vmsg_glue_init_bus(struct virtio_msg_bus *bus)
 }
 
 /**
- * vmsg_glue_init_vq() - the queue has got its window context
+ * vmsg_glue_init_vq() - the queue has got its context
  * @q: the queue
  *
  * Context: may sleep.
@@ -99,7 +99,8 @@ struct virtqueue *vmsg_glue_create_ring(struct vmsg_vq *q, u32 num, bool ctx,
 {
 	struct virtio_device *vdev = &q->vd->vdev;
 	union virtio_map map = {
-		.dma_dev = q->ctx.win ? &q->ctx.dev : vdev->dev.parent,
+		.dma_dev = q->ctx.win || q->ctx.dma ? &q->ctx.dev :
+						      vdev->dev.parent,
 	};
 
 	return vring_create_virtqueue_map(q->index, num, PAGE_SIZE, vdev, false,

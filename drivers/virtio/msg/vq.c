@@ -76,6 +76,20 @@ void vmsg_synchronize_cbs(struct virtio_device *vdev)
 }
 
 /*
+ * A kick of a device that must not get it.  One that waits for a successor is
+ * kicked when that is there, one that has not started when it has.
+ */
+static bool vmsg_kick_waits(struct vmsg_device *vd)
+{
+	if (!(READ_ONCE(vd->flags) & (BIT(VMSG_DEV_DEAD) | BIT(VMSG_DEV_AWAY)))) {
+		set_bit(VMSG_DEV_EARLY, &vd->flags);
+		/* Pairs with the barrier in vmsg_device_unmute(). */
+		smp_mb__after_atomic();
+	}
+	return READ_ONCE(vd->flags) & VMSG_DEV_NO_KICKS;
+}
+
+/*
  * The virtio core's notify callback: atomic context, under the driver's lock.
  * "false" breaks the queue for good, and a queue that is broken before it is
  * drained never gives its buffers back.  So a dead device's kicks are just
@@ -88,9 +102,7 @@ static bool vmsg_notify(struct virtqueue *vq)
 	struct virtio_msg_bus *bus = vd->bus;
 	u32 next = 0;
 
-	/* One that waits for a successor is kicked when that is there. */
-	if (test_bit(VMSG_DEV_DEAD, &vd->flags) ||
-	    test_bit(VMSG_DEV_AWAY, &vd->flags))
+	if ((READ_ONCE(vd->flags) & VMSG_DEV_NO_KICKS) && vmsg_kick_waits(vd))
 		return true;
 	vmsg_count(bus, VMSG_C_KICK);
 	atomic64_inc(&vd->kicks);
@@ -211,6 +223,7 @@ static void vmsg_vq_free(struct vmsg_vq *q)
 	vmsg_track_exit(q);
 	if (q->ctx.win)
 		vmsg_wctx_exit(&q->ctx);
+	vmsg_dma_exit(&q->ctx);
 	kfree(q);
 }
 
@@ -233,6 +246,15 @@ static struct vmsg_vq *vmsg_vq_new(struct vmsg_device *vd, u32 index, u32 num,
 			kfree(q);
 			return ERR_PTR(ret);
 		}
+	} else if (vd->bus->dma_dev) {
+		ret = vmsg_dma_init(&q->ctx, vd->bus->dma_dev, num,
+				    &vmsg_track_ops);
+		if (ret) {
+			kfree(q);
+			return ERR_PTR(ret);
+		}
+	}
+	if (q->ctx.win || q->ctx.dma) {
 		ret = vmsg_glue_init_vq(q);
 		if (ret)
 			goto err;
@@ -511,9 +533,10 @@ void vmsg_vqs_condemn(struct vmsg_device *vd, bool gone)
 	mutex_lock(&vd->vq_lock);
 	vqs = rcu_dereference_protected(vd->vqs, lockdep_is_held(&vd->vq_lock));
 	for (i = 0; vqs && i < vqs->num; i++) {
-		if (!vqs->q[i] || !vqs->q[i]->ctx.win)
+		if (!vqs->q[i])
 			continue;
-		if (gone)
+		/* By DMA there is no quarantine: the device was cut off. */
+		if (gone || !vqs->q[i]->ctx.win)
 			vmsg_wctx_close(&vqs->q[i]->ctx);
 		else
 			vmsg_wctx_condemn(&vqs->q[i]->ctx);
@@ -659,4 +682,36 @@ void vmsg_vqs_go(struct vmsg_device *vd)
 		vmsg_vq_run(q);
 	}
 	rcu_read_unlock();
+}
+
+/**
+ * vmsg_device_mute() - the device has not started: hold its kicks back
+ * @vd: the device
+ *
+ * Context: any.
+ */
+void vmsg_device_mute(struct vmsg_device *vd)
+{
+	if (!(vd->bus->desc->quirks & VIRTIO_MSG_Q_LATE_KICK))
+		return;
+	set_bit(VMSG_DEV_MUTE, &vd->flags);
+	clear_bit(VMSG_DEV_EARLY, &vd->flags);
+}
+
+/**
+ * vmsg_device_unmute() - the device has started
+ * @vd: the device
+ *
+ * If it was kicked before, all its queues are now.
+ *
+ * Context: may sleep.
+ */
+void vmsg_device_unmute(struct vmsg_device *vd)
+{
+	if (!test_and_clear_bit(VMSG_DEV_MUTE, &vd->flags))
+		return;
+	/* Who still found the bit set has left VMSG_DEV_EARLY. */
+	smp_mb__after_atomic();
+	if (test_and_clear_bit(VMSG_DEV_EARLY, &vd->flags))
+		vmsg_vqs_go(vd);
 }

@@ -17,6 +17,7 @@
 
 struct page;
 struct vmsg_window;
+struct vmsg_dma;
 struct vmsg_wctx;
 
 #define VMSG_WIN_GRANULE	512U		/* bytes; a slot is a run of these */
@@ -69,10 +70,13 @@ struct vmsg_region {
  * @own_used: granules of @own in use by this context; guarded by the window's
  *	lock
  * @node: on the window's list; window.c only
+ * @dma: where there is no window: the device that does DMA and what is mapped
+ *	through it, see dma.c
  */
 struct vmsg_wctx {
 	struct device dev;
 	struct vmsg_window *win;
+	struct vmsg_dma *dma;
 	const struct vmsg_wctx_ops *ops;
 	size_t max_mapping;
 	u32 guarantee;

@@ -50,6 +50,9 @@ static const struct vmsg_wire vmsg_wires[VIRTIO_MSG_WIRE_COUNT] = {
 		.devs_hdr	= 6,
 		.devs_count_at	= 2,
 		.devs_next_at	= 4,
+		.dev_mask	= U16_MAX,
+		.max_size	= U16_MAX,
+		.devs_max	= VMSG_DEV_NUMS,
 	},
 	[VIRTIO_MSG_WIRE_V1] = {
 		.name		= "v1",
@@ -69,6 +72,10 @@ static const struct vmsg_wire vmsg_wires[VIRTIO_MSG_WIRE_COUNT] = {
 		.devs_hdr	= 6,
 		.devs_count_at	= 2,
 		.devs_next_at	= 4,
+		.bus_xid_bits	= 16,
+		.dev_mask	= U16_MAX,
+		.max_size	= U16_MAX,
+		.devs_max	= VMSG_DEV_NUMS,
 	},
 	[VIRTIO_MSG_WIRE_V2] = {
 		.name		= "v2",
@@ -90,6 +97,10 @@ static const struct vmsg_wire vmsg_wires[VIRTIO_MSG_WIRE_COUNT] = {
 		.devs_hdr	= 6,
 		.devs_count_at	= 4,
 		.devs_next_at	= 2,
+		.bus_xid_bits	= 16,
+		.dev_mask	= U16_MAX,
+		.max_size	= U16_MAX,
+		.devs_max	= VMSG_DEV_NUMS,
 	},
 	[VIRTIO_MSG_WIRE_XID32] = {
 		.name		= "xid32",
@@ -113,6 +124,10 @@ static const struct vmsg_wire vmsg_wires[VIRTIO_MSG_WIRE_COUNT] = {
 		.shm_len	= 24,
 		.devs_hdr	= 4,
 		.devs_next_at	= 2,
+		.bus_xid_bits	= 32,
+		.dev_mask	= U16_MAX,
+		.max_size	= U16_MAX,
+		.devs_max	= VMSG_DEV_NUMS,
 	},
 };
 
@@ -259,7 +274,7 @@ int vmsg_pdu_get(const struct vmsg_wire *w, const void *frame, size_t len,
 
 	hdr.type = p[0] & VMSG_TYPE_MASK;
 	hdr.msg_id = p[1];
-	hdr.dev_num = get_unaligned_le16(p + 2);
+	hdr.dev_num = get_unaligned_le16(p + 2) & w->dev_mask;
 	hdr.msg_size = get_unaligned_le16(p + w->size_at);
 	if (w->result_at)
 		hdr.result = get_unaligned_le16(p + w->result_at);
@@ -350,6 +365,31 @@ unsigned int vmsg_wire_config_chunk(const struct vmsg_wire *w, u16 max_size)
 EXPORT_SYMBOL_IF_KUNIT(vmsg_wire_config_chunk);
 
 /**
+ * vmsg_wire_config_piece() - how much configuration goes into the next message
+ * @w: wire revision
+ * @max_size: largest frame of the bus, bytes
+ * @left: bytes that are left to read or write
+ *
+ * See wire.rst, "Quirks of known peers".
+ *
+ * Context: Any.
+ * Return: bytes, at most @left; 0 if @left is, or if not even one fits.
+ */
+unsigned int vmsg_wire_config_piece(const struct vmsg_wire *w, u16 max_size,
+				    unsigned int left)
+{
+	unsigned int chunk = min(left, vmsg_wire_config_chunk(w, max_size));
+	unsigned int unit = w->cfg_unit;
+
+	if (!unit)
+		return chunk;
+	while (unit > chunk)
+		unit /= 2;
+	return unit;
+}
+EXPORT_SYMBOL_IF_KUNIT(vmsg_wire_config_piece);
+
+/**
  * vmsg_wire_feature_chunk() - most feature blocks in one frame
  * @w: wire revision
  * @max_size: largest frame of the bus, bytes
@@ -380,7 +420,8 @@ unsigned int vmsg_wire_devices_chunk(const struct vmsg_wire *w, u16 max_size)
 {
 	unsigned int bits = vmsg_wire_room(w, max_size, w->devs_hdr) * 8;
 
-	return min(bits, U16_MAX & ~7U);
+	/* Some have so few that one answer holds them all. */
+	return min3(bits, U16_MAX & ~7U, w->devs_max);
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_wire_devices_chunk);
 
@@ -743,11 +784,14 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_req_reset_vq);
  * See wire.rst, "Payloads".
  *
  * Context: Any.
- * Return: length of the frame, or -EMSGSIZE if @cap is too small.
+ * Return: length of the frame, -EMSGSIZE if @cap is too small, or -EOPNOTSUPP
+ * for a peer that does not know this message.
  */
 int vmsg_req_get_shm(const struct vmsg_wire *w, void *buf, size_t cap, u16 dev,
 		     u32 id)
 {
+	if (!w->shm_len)
+		return -EOPNOTSUPP;
 	return vmsg_req_word(w, buf, cap, dev, VIRTIO_MSG_GET_SHM, id);
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_req_get_shm);
@@ -965,6 +1009,8 @@ int vmsg_get_device_info(const struct vmsg_wire *w, const struct vmsg_pdu *p,
 		i.admin_vq_start = get_unaligned_le16(d + 20);
 		i.admin_vq_count = get_unaligned_le16(d + 22);
 	}
+	if (w->feat_blocks)
+		i.num_feature_blocks = w->feat_blocks;
 	if (!i.device_id)
 		return -ENODEV;
 
@@ -1008,7 +1054,7 @@ int vmsg_get_features(const struct vmsg_wire *w, const struct vmsg_pdu *p,
 			return -EBADMSG;
 		sent = room / 4;
 	} else {
-		sent = get_unaligned_le32(d + 4);
+		sent = w->feat_blocks ?: get_unaligned_le32(d + 4);
 		if (sent > room / 4)
 			return -EBADMSG;
 		/* Longer than needed is allowed; take what was asked for. */
@@ -1057,7 +1103,8 @@ int vmsg_get_config(const struct vmsg_wire *w, const struct vmsg_pdu *p,
 	if (w->exact) {
 		if (room != len)
 			return -EBADMSG;
-	} else if (get_unaligned_le32(d + 8) != len || room < len) {
+	} else if (room < len ||
+		   (!w->cfg_unit && get_unaligned_le32(d + 8) != len)) {
 		return -EBADMSG;
 	}
 
@@ -1247,6 +1294,9 @@ int vmsg_get_devices(const struct vmsg_wire *w, const struct vmsg_pdu *p,
 	if (get_unaligned_le16(d) != offset)
 		return -EBADMSG;
 	nxt = get_unaligned_le16(d + w->devs_next_at);
+	/* The end, though the peer never says so. */
+	if (nxt >= w->devs_max)
+		nxt = 0;
 	if (nxt && (nxt <= offset || nxt & 7))
 		return -EBADMSG;
 

@@ -40,6 +40,18 @@
  * @devs_hdr: bytes before the bitmap in a GET_DEVICES response
  * @devs_count_at: offset of count in a GET_DEVICES response, if it has one
  * @devs_next_at: offset of next in a GET_DEVICES response
+ *
+ * These differ from peer to peer, not from revision to revision, see quirks.c:
+ *
+ * @bus_xid_bits: as @xid_bits, in responses to bus messages
+ * @dev_mask: bits of dev_num in received messages that mean something
+ * @max_size: longest message, whatever the link allows, bytes
+ * @cfg_unit: 0, or pieces of configuration have 1, 2, ... up to this many
+ *	bytes, and the length in a response means nothing
+ * @feat_blocks: 0, or the blocks that the device has, that a read asks for and
+ *	that every response holds, whatever is claimed
+ * @devs_max: device numbers are below this; 1: there is one device, and
+ *	GET_DEVICES is not asked
  */
 struct vmsg_wire {
 	const char *name;
@@ -64,7 +76,19 @@ struct vmsg_wire {
 	u8 devs_hdr;
 	u8 devs_count_at;
 	u8 devs_next_at;
+	u8 bus_xid_bits;
+	u16 dev_mask;
+	u16 max_size;
+	u8 cfg_unit;
+	u8 feat_blocks;
+	u32 devs_max;
 };
+
+/* Width of the correlation in the response to a message of this type. */
+static inline unsigned int vmsg_wire_xid_bits(const struct vmsg_wire *w, u8 type)
+{
+	return type & VIRTIO_MSG_TYPE_BUS ? w->bus_xid_bits : w->xid_bits;
+}
 
 /**
  * struct vmsg_hdr - a header in host order, of any revision
@@ -139,6 +163,9 @@ unsigned int vmsg_wire_min_response(const struct vmsg_wire *w, bool bus,
  */
 unsigned int vmsg_wire_config_chunk(const struct vmsg_wire *w, u16 max_size);
 unsigned int vmsg_wire_feature_chunk(const struct vmsg_wire *w, u16 max_size);
+/* How many of @left bytes of configuration go into the next message. */
+unsigned int vmsg_wire_config_piece(const struct vmsg_wire *w, u16 max_size,
+				    unsigned int left);
 unsigned int vmsg_wire_devices_chunk(const struct vmsg_wire *w, u16 max_size);
 
 /*

@@ -128,6 +128,24 @@ static void vmsg_xfer_finish(struct vmsg_xfer *x, int status)
 	vmsg_xfer_put(x);
 }
 
+/* Nothing in the response to @x tells whose it is. */
+static bool vmsg_xfer_untold(const struct vmsg_xfer *x)
+{
+	return !vmsg_wire_xid_bits(x->wire, x->hdr.type);
+}
+
+/* Of these one at a time is under way. */
+static struct vmsg_xfer *vmsg_engine_untold(struct vmsg_engine *e)
+{
+	struct vmsg_xfer *x;
+
+	lockdep_assert_held(&e->lock);
+	list_for_each_entry(x, &e->sent, node)
+		if (vmsg_xfer_untold(x))
+			return x;
+	return NULL;
+}
+
 static struct vmsg_xfer *vmsg_engine_find(struct vmsg_engine *e, u32 xid)
 {
 	struct vmsg_xfer *x;
@@ -225,7 +243,8 @@ static struct vmsg_xfer *vmsg_engine_next(struct vmsg_engine *e)
 		return NULL;
 	if (e->resync)
 		return x->internal ? x : NULL;
-	if (e->inflight >= (e->wire->xid_bits ? e->max_inflight : 1))
+	if (e->inflight >= e->max_inflight ||
+	    (vmsg_xfer_untold(x) && vmsg_engine_untold(e)))
 		return NULL;
 	return x;
 }
@@ -552,11 +571,12 @@ bool vmsg_xfer_cancel(struct vmsg_xfer *x)
 	ours = x->state == VMSG_XFER_QUEUED || x->state == VMSG_XFER_SENT;
 	if (ours) {
 		/* Without an ID its answer would be taken for the next one's. */
-		if (x->state == VMSG_XFER_SENT && !e->wire->xid_bits) {
+		if (x->state == VMSG_XFER_SENT && vmsg_xfer_untold(x)) {
 			e->resync = true;
 			vmsg_engine_arm(e, jiffies);
 		}
-		vmsg_engine_unlink(e, x, x->state == VMSG_XFER_QUEUED);
+		vmsg_engine_unlink(e, x,
+				   x->state == VMSG_XFER_QUEUED || vmsg_xfer_untold(x));
 	}
 	spin_unlock_irqrestore(&e->lock, flags);
 	if (!ours)
@@ -581,7 +601,7 @@ static struct vmsg_xfer *vmsg_engine_match(struct virtio_msg_bus *bus,
 	u32 nonce;
 
 	lockdep_assert_held(&e->lock);
-	if (e->wire->xid_bits) {
+	if (h->xid || vmsg_wire_xid_bits(e->wire, h->type)) {
 		x = vmsg_engine_find(e, h->xid);
 		if (!x) {
 			/* An overdue token comes home: it may be used again. */
@@ -595,8 +615,7 @@ static struct vmsg_xfer *vmsg_engine_match(struct virtio_msg_bus *bus,
 			return NULL;
 		}
 	} else {
-		x = e->resync ? e->ping :
-		    list_first_entry_or_null(&e->sent, struct vmsg_xfer, node);
+		x = e->resync ? e->ping : vmsg_engine_untold(e);
 		if (!x || x->state != VMSG_XFER_SENT) {
 			vmsg_count(bus, VMSG_C_RX_UNKNOWN_ID);
 			return NULL;
@@ -608,7 +627,7 @@ static struct vmsg_xfer *vmsg_engine_match(struct virtio_msg_bus *bus,
 		vmsg_count(bus, VMSG_C_RX_MISMATCH);
 		return NULL;
 	}
-	if (e->resync && (vmsg_get_ping(e->wire, pdu, &nonce) || nonce != e->nonce)) {
+	if (x == e->ping && (vmsg_get_ping(e->wire, pdu, &nonce) || nonce != e->nonce)) {
 		vmsg_count(bus, VMSG_C_RX_LATE);
 		return NULL;
 	}
@@ -787,7 +806,7 @@ void vmsg_engine_forget(struct virtio_msg_bus *bus, struct vmsg_vq *q)
 	}
 }
 
-/* rfc2: the stream of answers is out of step; see wire.rst, transactions. */
+/* No correlation: the stream of answers is out of step; see wire.rst, transactions. */
 static void vmsg_engine_resync(struct virtio_msg_bus *bus)
 {
 	struct vmsg_engine *e = &bus->engine;
@@ -846,10 +865,13 @@ static void vmsg_engine_reap(struct work_struct *work)
 			e->ping = NULL;
 			dead = true;
 		} else if (x->state == VMSG_XFER_SENT && e->open &&
-			   !e->wire->xid_bits) {
+			   vmsg_xfer_untold(x)) {
 			resync = true;
 		}
 		hash_del(&x->hash);
+		/* Its answer, if it comes, does not carry it. */
+		if (x->state == VMSG_XFER_SENT && vmsg_xfer_untold(x))
+			vmsg_engine_release_id(e, x->xid);
 		if (x->state == VMSG_XFER_SENT)
 			e->inflight--;
 		x->state = VMSG_XFER_DONE;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The window behind struct dma_map_ops, for kernels without virtio_map_ops
+ * The window, or real DMA, behind struct dma_map_ops, for kernels without virtio_map_ops
  *
  * Each device given to the DMA interface is the one in a struct vmsg_wctx: that
  * of a queue for its ring and buffers, that of the bus as the parent of the
@@ -12,6 +12,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/scatterlist.h>
 #include "map_dma.h"
+#include "../dma.h"
 #include "../window.h"
 
 static struct vmsg_wctx *vmsg_dma_ctx(struct device *dev)
@@ -157,9 +158,64 @@ const struct dma_map_ops vmsg_dma_ops = {
 	.max_mapping_size = vmsg_dma_max_mapping_size,
 };
 
+/* Buses without a window: the operations of the device that does DMA. */
+
+static dma_addr_t vmsg_real_map_page(struct device *dev, struct page *page,
+				     unsigned long offset, size_t size,
+				     enum dma_data_direction dir,
+				     unsigned long attrs)
+{
+	return vmsg_dma_map(vmsg_dma_ctx(dev), page, offset, size, dir, attrs);
+}
+
+static void vmsg_real_unmap_page(struct device *dev, dma_addr_t handle,
+				 size_t size, enum dma_data_direction dir,
+				 unsigned long attrs)
+{
+	vmsg_dma_unmap(vmsg_dma_ctx(dev), handle, size, dir, attrs);
+}
+
+static void vmsg_real_sync_single_for_cpu(struct device *dev, dma_addr_t handle,
+					  size_t size,
+					  enum dma_data_direction dir)
+{
+	vmsg_dma_sync_for_cpu(vmsg_dma_ctx(dev), handle, size, dir);
+}
+
+static void vmsg_real_sync_single_for_device(struct device *dev,
+					     dma_addr_t handle, size_t size,
+					     enum dma_data_direction dir)
+{
+	vmsg_dma_sync_for_device(vmsg_dma_ctx(dev), handle, size, dir);
+}
+
+static void *vmsg_real_alloc(struct device *dev, size_t size,
+			     dma_addr_t *handle, gfp_t gfp, unsigned long attrs)
+{
+	return vmsg_dma_alloc_ring(vmsg_dma_ctx(dev), size, handle, gfp);
+}
+
+static void vmsg_real_free(struct device *dev, size_t size, void *va,
+			   dma_addr_t handle, unsigned long attrs)
+{
+	vmsg_dma_free_ring(vmsg_dma_ctx(dev), size, va, handle);
+}
+
+/* No .map_sg: no driver does this for a queue. */
+const struct dma_map_ops vmsg_real_dma_ops = {
+	.alloc = vmsg_real_alloc,
+	.free = vmsg_real_free,
+	.map_page = vmsg_real_map_page,
+	.unmap_page = vmsg_real_unmap_page,
+	.sync_single_for_cpu = vmsg_real_sync_single_for_cpu,
+	.sync_single_for_device = vmsg_real_sync_single_for_device,
+	.max_mapping_size = vmsg_dma_max_mapping_size,
+};
+
 /**
  * vmsg_compat_setup_dma - make the DMA interface of a device use the window
  * @dev: the dev of a struct vmsg_wctx; it need not be registered
+ * @real: or DMA of the device that does it
  *
  * The masks matter: without them each mapping warns and fails, and a block
  * driver then tries for ever.  They are set after the operations, because the
@@ -168,10 +224,12 @@ const struct dma_map_ops vmsg_dma_ops = {
  * Context: Any.
  * Return: 0; -EOPNOTSUPP on a kernel without per-device operations; -EIO.
  */
-int vmsg_compat_setup_dma(struct device *dev)
+int vmsg_compat_setup_dma(struct device *dev, bool real)
 {
-	set_dma_ops(dev, &vmsg_dma_ops);
-	if (get_dma_ops(dev) != &vmsg_dma_ops)
+	const struct dma_map_ops *ops = real ? &vmsg_real_dma_ops : &vmsg_dma_ops;
+
+	set_dma_ops(dev, ops);
+	if (get_dma_ops(dev) != ops)
 		return -EOPNOTSUPP;
 	return dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64));
 }

@@ -47,7 +47,7 @@ void vmsg_glue_init_vdev(struct vmsg_device *vd)
 }
 
 /**
- * vmsg_glue_init_bus() - the bus has got a window
+ * vmsg_glue_init_bus() - the bus has got a window, or does DMA
  * @bus: the bus
  *
  * Context: may sleep.
@@ -55,11 +55,12 @@ void vmsg_glue_init_vdev(struct vmsg_device *vd)
  */
 int vmsg_glue_init_bus(struct virtio_msg_bus *bus)
 {
-	return vmsg_compat_setup_dma(&bus->ctx.dev);
+	/* Of the bus only the limit is asked, which both tables answer alike. */
+	return vmsg_compat_setup_dma(&bus->ctx.dev, false);
 }
 
 /**
- * vmsg_glue_init_vq() - the queue has got its window context
+ * vmsg_glue_init_vq() - the queue has got its context
  * @q: the queue
  *
  * Its device is never registered; what the DMA layer looks at is a name for
@@ -71,7 +72,7 @@ int vmsg_glue_init_bus(struct virtio_msg_bus *bus)
 int vmsg_glue_init_vq(struct vmsg_vq *q)
 {
 	q->ctx.dev.init_name = "virtio-msg-queue";
-	return vmsg_compat_setup_dma(&q->ctx.dev);
+	return vmsg_compat_setup_dma(&q->ctx.dev, q->ctx.dma);
 }
 
 /**
@@ -95,5 +96,6 @@ struct virtqueue *vmsg_glue_create_ring(struct vmsg_vq *q, u32 num, bool ctx,
 
 	return vring_create_virtqueue_dma(q->index, num, PAGE_SIZE, vdev, false,
 					  true, ctx, notify, callback, name,
-					  q->ctx.win ? &q->ctx.dev : vdev->dev.parent);
+					  q->ctx.win || q->ctx.dma ?
+					  &q->ctx.dev : vdev->dev.parent);
 }

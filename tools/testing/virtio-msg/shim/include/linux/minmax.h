@@ -10,6 +10,7 @@
 
 #define min(x, y)	__shim_pick(x, <, y)
 #define max(x, y)	__shim_pick(x, >, y)
+#define min3(x, y, z)	min(min(x, y), z)
 #define min_t(t, x, y)	min((t)(x), (t)(y))
 #define max_t(t, x, y)	max((t)(x), (t)(y))
 
