@@ -543,6 +543,8 @@ static void vmsg_device_cut(struct vmsg_device *vd, const char *why)
 {
 	struct virtio_msg_bus *bus = vd->bus;
 
+	/* Before the bus can come up again, which resets what is owed. */
+	WRITE_ONCE(vd->slot->owed, true);
 	virtio_msg_peer_lost(bus, why);
 	bus->desc->ops->cut(bus);
 	set_bit(VMSG_DEV_QUIET, &vd->flags);
@@ -621,7 +623,7 @@ bool vmsg_devices_uncut(struct virtio_msg_bus *bus)
 	if (!bus->dma_dev)
 		return true;
 	xa_for_each(&bus->slots, index, slot) {
-		if (!slot->owed)
+		if (!READ_ONCE(slot->owed))
 			continue;
 		ret = vmsg_slot_reset(slot);
 		if (ret) {
@@ -631,7 +633,7 @@ bool vmsg_devices_uncut(struct virtio_msg_bus *bus)
 			virtio_msg_peer_lost(bus, "a device of before does not reset");
 			return false;
 		}
-		slot->owed = false;
+		WRITE_ONCE(slot->owed, false);
 	}
 	return bus->desc->ops->uncut(bus);
 }
@@ -667,11 +669,12 @@ void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 		if (!all && test_bit(VMSG_DEV_BROKEN, &vd->flags) &&
 		    !test_bit(VMSG_DEV_DEAD, &vd->flags))
 			vmsg_device_quieten(vd);
+		if (all && bus->dma_dev)
+			WRITE_ONCE(slot->owed, true);
 		if (test_and_set_bit(VMSG_DEV_DEAD, &vd->flags)) {
 			vmsg_device_put(vd);
 			continue;
 		}
-		slot->owed |= all && bus->dma_dev;
 		/* A living peer that takes a sound device away is done with it. */
 		vmsg_vqs_condemn(vd, !all && !test_bit(VMSG_DEV_BROKEN, &vd->flags) &&
 				 READ_ONCE(bus->state) == VMSG_BUS_RUNNING);
