@@ -623,17 +623,18 @@ bool vmsg_devices_uncut(struct virtio_msg_bus *bus)
 	if (!bus->dma_dev)
 		return true;
 	xa_for_each(&bus->slots, index, slot) {
-		if (!READ_ONCE(slot->owed))
+		/* Whoever cuts it off meanwhile sets it again. */
+		if (!xchg(&slot->owed, false))
 			continue;
 		ret = vmsg_slot_reset(slot);
 		if (ret) {
+			WRITE_ONCE(slot->owed, true);
 			if (ret != -ENOTCONN)
 				vmsg_bus_log(err, bus, "device %u not reset: %d\n",
 					     slot->num, ret);
 			virtio_msg_peer_lost(bus, "a device of before does not reset");
 			return false;
 		}
-		WRITE_ONCE(slot->owed, false);
 	}
 	return bus->desc->ops->uncut(bus);
 }

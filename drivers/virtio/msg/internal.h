@@ -343,7 +343,7 @@ struct virtio_msg_bus {
  * @recycle: the device that is registered must go before another comes
  * @verify: see whether the device that is registered is still the same
  * @owed: it had buffers when the peer was cut off, and was not reset since;
- *	bus work only
+ *	set by anybody, cleared by the bus work
  * @failures: how often the device broke; one that keeps breaking stays away
  * @last_failure: when, jiffies
  * @vd: the registered device; read under RCU
