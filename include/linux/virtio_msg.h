@@ -130,6 +130,8 @@ struct virtio_msg_link {
  * @lost: optional.  The core has ended all transactions and removed all
  *	devices of the lost peer: the link may be brought up again.  Not called
  *	where the next link is up already.  May sleep.
+ * @dead: optional.  The core has given the link up for good, until the bus is
+ *	registered anew: no @lost follows.  Any context, never sleeps.
  * @suspend: optional.  Devices are frozen; quiesce the link.  May sleep.
  * @resume: optional.  Undo @suspend.  May sleep.
  * @show: optional.  Print the transport's own lines for debugfs.  May sleep.
@@ -143,6 +145,7 @@ struct virtio_msg_transport_ops {
 	void (*cut)(struct virtio_msg_bus *bus);
 	bool (*uncut)(struct virtio_msg_bus *bus);
 	void (*lost)(struct virtio_msg_bus *bus);
+	void (*dead)(struct virtio_msg_bus *bus);
 	int (*suspend)(struct virtio_msg_bus *bus);
 	int (*resume)(struct virtio_msg_bus *bus);
 	void (*show)(struct virtio_msg_bus *bus, struct seq_file *s);

@@ -13,6 +13,7 @@
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/random.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 #include <kunit/visibility.h>
@@ -324,7 +325,8 @@ static void vmsg_bus_bring_up(struct virtio_msg_bus *bus)
 	/* Before the scan: it would find the devices changed, or not there yet. */
 	if (resume)
 		vmsg_devices_resume(bus);
-	if (vmsg_devices_uncut(bus))
+	bus->cut = !vmsg_devices_uncut(bus);
+	if (!bus->cut)
 		vmsg_bus_scan(bus);
 }
 
@@ -349,8 +351,20 @@ static void vmsg_bus_clean_up(struct virtio_msg_bus *bus)
 /* The peer is away: see who can wait, and what to do with a successor. */
 static void vmsg_bus_away(struct virtio_msg_bus *bus)
 {
-	if (test_and_clear_bit(VMSG_EV_AWAY, &bus->events))
+	struct vmsg_slot *slot;
+	unsigned int num;
+
+	if (test_and_clear_bit(VMSG_EV_AWAY, &bus->events)) {
+		/* What it took away last; of all else its successor is asked. */
+		for_each_set_bit(num, bus->hot_removed, VMSG_MAX_DEVS) {
+			slot = xa_load(&bus->slots, num);
+			if (slot)
+				vmsg_slot_want(slot, false, true);
+		}
+		bitmap_zero(bus->hot_ready, VMSG_MAX_DEVS);
+		bitmap_zero(bus->hot_removed, VMSG_MAX_DEVS);
 		vmsg_devices_away(bus);
+	}
 	/* Whatever a driver waits for does not come. */
 	if (test_and_clear_bit(VMSG_EV_HOTPLUG, &bus->events))
 		vmsg_devices_fail(bus, false);
@@ -393,10 +407,8 @@ static void vmsg_bus_hotplug(struct virtio_msg_bus *bus)
 	}
 }
 
-static void vmsg_bus_work(struct work_struct *work)
+static void vmsg_bus_do_work(struct virtio_msg_bus *bus)
 {
-	struct virtio_msg_bus *bus = container_of(work, struct virtio_msg_bus, work);
-
 	if (READ_ONCE(bus->frozen)) {
 		enum vmsg_bus_state state = READ_ONCE(bus->state);
 
@@ -418,10 +430,27 @@ static void vmsg_bus_work(struct work_struct *work)
 		vmsg_bus_bring_up(bus);
 	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING)
 		return;
+	/* No device is made that cannot reach its rings; see @uncut. */
+	if (bus->cut && test_bit(VMSG_EV_SCAN, &bus->events))
+		bus->cut = !vmsg_devices_uncut(bus);
+	if (bus->cut)
+		return;
 	if (test_and_clear_bit(VMSG_EV_HOTPLUG, &bus->events))
 		vmsg_bus_hotplug(bus);
 	if (test_and_clear_bit(VMSG_EV_SCAN, &bus->events))
 		vmsg_bus_scan(bus);
+}
+
+static void vmsg_bus_work(struct work_struct *work)
+{
+	/*
+	 * Memory may have to be freed by writing to a disk that waits for this
+	 * very work: for its successor, or to be drained.
+	 */
+	unsigned int noio = memalloc_noio_save();
+
+	vmsg_bus_do_work(container_of(work, struct virtio_msg_bus, work));
+	memalloc_noio_restore(noio);
 }
 
 /**
@@ -438,6 +467,8 @@ void vmsg_bus_dead(struct virtio_msg_bus *bus, const char *why)
 	vmsg_bus_log(err, bus, "dead: %s; bind the transport anew\n", why);
 	vmsg_count(bus, VMSG_C_PEER_LOST);
 	vmsg_engine_close(bus, -ENOTCONN);
+	if (bus->desc->ops->dead)
+		bus->desc->ops->dead(bus);
 	vmsg_bus_queue(bus, VMSG_EV_LOST);
 }
 
@@ -720,7 +751,7 @@ EXPORT_SYMBOL_GPL(virtio_msg_peer_lost);
  * virtio_msg_peer_up(), or by virtio_msg_peer_lost() when the transport gives
  * up.  On a link without may_return this is virtio_msg_peer_lost().
  *
- * Context: any.
+ * Context: any; virtio_msg_peer_up() is not called before this returns.
  */
 void virtio_msg_peer_away(struct virtio_msg_bus *bus, const char *why)
 {

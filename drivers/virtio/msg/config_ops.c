@@ -81,6 +81,9 @@ static int vmsg_config_refresh(struct vmsg_device *vd)
 		if (!vd->cfg)
 			return -ENOMEM;
 	}
+	/* What a driver saw last serves it until there is somebody to ask. */
+	if (vd->cfg_valid && test_bit(VMSG_DEV_AWAY, &vd->flags))
+		return 0;
 	if (!atomic_xchg(&vd->cfg_stale, 0) && vd->cfg_valid)
 		return 0;
 	do {
@@ -218,8 +221,11 @@ void vmsg_config_set(struct virtio_device *vdev, unsigned int offset,
 	u16 cap;
 
 	probe = vmsg_device_xfer(vd);
-	if (!probe)
+	if (!probe) {
+		/* A successor does not know of it: resume.c must see that. */
+		vmsg_config_invalidate(vd);
 		return;
+	}
 	wire = probe->wire;
 	cap = probe->cap;
 	vmsg_xfer_put(probe);
@@ -346,6 +352,7 @@ u8 vmsg_get_status_op(struct virtio_device *vdev)
 void vmsg_set_status_op(struct virtio_device *vdev, u8 status)
 {
 	struct vmsg_device *vd = to_vmsg_device(vdev);
+	bool started = false;
 	u32 now;
 	int ret;
 
@@ -362,14 +369,17 @@ void vmsg_set_status_op(struct virtio_device *vdev, u8 status)
 		WRITE_ONCE(vd->status, now & (status | VIRTIO_CONFIG_S_NEEDS_RESET));
 		if (now & VIRTIO_CONFIG_S_NEEDS_RESET)
 			vmsg_device_broken(vd, "it asks for a reset");
-		else if (status & VIRTIO_CONFIG_S_DRIVER_OK)
-			vmsg_device_unmute(vd);
+		else
+			started = status & VIRTIO_CONFIG_S_DRIVER_OK;
 	} else if (ret != -ENOTCONN) {
 		vmsg_dev_log(err, vd, "status %#x not set: %d\n", status, ret);
 		if (status & VIRTIO_CONFIG_S_DRIVER_OK)
 			vmsg_device_broken(vd, "it does not start");
 	}
 	mutex_unlock(&vd->life_lock);
+	/* Kicks, and runs callbacks. */
+	if (started)
+		vmsg_device_unmute(vd);
 }
 
 /**

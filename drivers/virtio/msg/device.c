@@ -285,6 +285,10 @@ static bool vmsg_device_is_same(struct vmsg_slot *slot, struct vmsg_device *vd)
 	/* Unreadable is not different: a loss is found by other means. */
 	if (vmsg_read_info(slot->bus, slot->num, &info, &epoch))
 		return true;
+	/* Failed, or made for an earlier link: its driver cannot use it any more. */
+	if (test_bit(VMSG_DEV_DEAD, &vd->flags) ||
+	    (epoch != READ_ONCE(vd->epoch) && !test_bit(VMSG_DEV_AWAY, &vd->flags)))
+		return false;
 	return info.device_id == vd->info.device_id &&
 	       !memcmp(info.uuid, vd->info.uuid, sizeof(info.uuid));
 }
@@ -520,11 +524,12 @@ static void vmsg_device_quieten(struct vmsg_device *vd)
 	vd->quiet = x;
 }
 
-/* Returns true if it has answered. */
+/* Returns true if it has answered, and is reset. */
 static bool vmsg_device_wait_quiet(struct vmsg_device *vd, unsigned long until)
 {
 	unsigned long now = jiffies;
 	bool quiet = false;
+	u32 status;
 
 	if (!vd->quiet)
 		return false;
@@ -532,7 +537,9 @@ static bool vmsg_device_wait_quiet(struct vmsg_device *vd, unsigned long until)
 					 time_after(until, now) ? until - now : 1))
 		vmsg_xfer_cancel(vd->quiet);
 	else
-		quiet = !vd->quiet->status;
+		quiet = !vd->quiet->status &&
+			!vmsg_get_status(vd->quiet->wire, &vd->quiet->pdu, &status) &&
+			!status;
 	vmsg_xfer_put(vd->quiet);
 	vd->quiet = NULL;
 	return quiet;
@@ -623,6 +630,9 @@ bool vmsg_devices_uncut(struct virtio_msg_bus *bus)
 	if (!bus->dma_dev)
 		return true;
 	xa_for_each(&bus->slots, index, slot) {
+		/* A card that takes its time for each answer keeps nobody here. */
+		if (READ_ONCE(bus->stopping))
+			return false;
 		/* Whoever cuts it off meanwhile sets it again. */
 		if (!xchg(&slot->owed, false))
 			continue;

@@ -291,6 +291,7 @@ struct vmsg_engine {
  * @debugfs: directory
  * @stopping: unregister has begun
  * @frozen: suspended: @work does nothing
+ * @cut: the device side does not reach memory yet; bus work only
  */
 struct virtio_msg_bus {
 	struct vmsg_wctx ctx;
@@ -331,6 +332,7 @@ struct virtio_msg_bus {
 	struct dentry *debugfs;
 	bool stopping;
 	bool frozen;
+	bool cut;
 };
 
 /**

@@ -49,6 +49,9 @@ static bool vmsg_device_can_wait(struct vmsg_device *vd)
 {
 	unsigned int i;
 
+	/* It is to go, or to be replaced. */
+	if (READ_ONCE(vd->slot->recycle) || !READ_ONCE(vd->slot->want))
+		return false;
 	if (!test_bit(VMSG_DEV_LIVE, &vd->flags) ||
 	    test_bit(VMSG_DEV_DEAD, &vd->flags) ||
 	    test_bit(VMSG_DEV_BROKEN, &vd->flags) || !vmsg_vqs_can_resume(vd))
@@ -85,15 +88,20 @@ void vmsg_devices_away(struct virtio_msg_bus *bus)
 			mutex_unlock(&vd->life_lock);
 			vmsg_device_put(vd);
 		}
+		/*
+		 * Whatever there is, or is just being made, goes, even if the
+		 * successor has one there before that is done.
+		 */
 		spin_lock_irq(&slot->lock);
 		slot->want &= waits;
+		slot->recycle |= !waits;
 		spin_unlock_irq(&slot->lock);
 	}
 	/* Drained before they are removed: an error is better than none. */
 	vmsg_devices_fail(bus, false);
 	xa_for_each(&bus->slots, index, slot)
 		if (!READ_ONCE(slot->want))
-			vmsg_slot_want(slot, false, false);
+			vmsg_slot_want(slot, false, true);
 }
 
 /* Is it the same device, as far as its driver can tell? */
@@ -200,7 +208,8 @@ void vmsg_devices_resume(struct virtio_msg_bus *bus)
 		vd = vmsg_device_get(slot);
 		if (!vd)
 			continue;
-		if (test_bit(VMSG_DEV_AWAY, &vd->flags))
+		/* Unregister drains them: a slow successor keeps nobody here. */
+		if (test_bit(VMSG_DEV_AWAY, &vd->flags) && !READ_ONCE(bus->stopping))
 			vmsg_device_resume(vd);
 		vmsg_device_put(vd);
 	}

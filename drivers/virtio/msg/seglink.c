@@ -393,9 +393,10 @@ static void vmsg_link_cut(struct virtio_msg_bus *bus)
 static bool vmsg_link_uncut(struct virtio_msg_bus *bus)
 {
 	struct virtio_msg_segment *link = vmsg_link(bus);
+	bool ok = link->desc.uncut(link->desc.priv);
 
-	WRITE_ONCE(link->dark, false);
-	return link->desc.uncut(link->desc.priv);
+	WRITE_ONCE(link->dark, !ok);
+	return ok;
 }
 
 /*

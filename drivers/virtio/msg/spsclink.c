@@ -101,6 +101,7 @@ static int vmsg_spsc_settle(struct virtio_msg_spsc *link)
 	unsigned int n;
 	int ret;
 
+	lockdep_assert_not_held(&link->lock);
 	ret = vmsg_spsc_init_tx(&link->tx, (__vshm u8 __force *)link->desc.tx,
 				link->desc.tx_size);
 	ret = ret ?: vmsg_spsc_init_rx(&link->rx, (__vshm u8 __force *)link->desc.rx,
@@ -121,6 +122,19 @@ static int vmsg_spsc_settle(struct virtio_msg_spsc *link)
 	return min(ret, 0);
 }
 
+/* Nobody receives, and nobody begins to. */
+static bool vmsg_spsc_claim(struct virtio_msg_spsc *link)
+{
+	bool claimed;
+
+	spin_lock_irq(&link->lock);
+	claimed = !link->receiving && !link->stopped;
+	if (claimed)
+		link->receiving = true;
+	spin_unlock_irq(&link->lock);
+	return claimed;
+}
+
 static int vmsg_spsc_bring_up(struct virtio_msg_spsc *link)
 {
 	const struct virtio_msg_link settled = {
@@ -134,12 +148,16 @@ static int vmsg_spsc_bring_up(struct virtio_msg_spsc *link)
 
 	if (!vmsg_spsc_present(link))
 		return -ENODEV;
+	/* Whoever still receives from before has our buffer: later, then. */
+	if (!vmsg_spsc_claim(link))
+		return -EBUSY;
 	ret = vmsg_spsc_settle(link);
+	spin_lock_irq(&link->lock);
+	link->receiving = false;
+	link->up = !ret;
+	spin_unlock_irq(&link->lock);
 	if (ret)
 		return ret;
-	spin_lock_irq(&link->lock);
-	link->up = true;
-	spin_unlock_irq(&link->lock);
 	WRITE_ONCE(link->full, false);
 	virtio_msg_peer_up(link->bus, &settled);
 	vmsg_spsc_poll_in(link, READ_ONCE(link->dark) ? 0 : VMSG_SPSC_POLL);
@@ -347,9 +365,10 @@ static void vmsg_spsc_cut(struct virtio_msg_bus *bus)
 static bool vmsg_spsc_uncut(struct virtio_msg_bus *bus)
 {
 	struct virtio_msg_spsc *link = vmsg_spsc_link(bus);
+	bool ok = link->desc.uncut(link->desc.priv);
 
-	WRITE_ONCE(link->dark, false);
-	return link->desc.uncut(link->desc.priv);
+	WRITE_ONCE(link->dark, !ok);
+	return ok;
 }
 
 static void vmsg_spsc_lost(struct virtio_msg_bus *bus)

@@ -144,7 +144,11 @@ static void vmsg_track_out(struct vmsg_vq *q, u16 head, u64 addr)
  */
 static u16 vmsg_track_next(const struct vmsg_vq *q)
 {
-	return vring_notification_data(q->vq) >> 16;
+	/*
+	 * vmsg_track_resume() and the kick after it do not have the driver's
+	 * lock; it is one load of a u16 that only goes up.
+	 */
+	return data_race(vring_notification_data(q->vq)) >> 16;
 }
 
 static void vmsg_track_scan_split(struct vmsg_vq *q)

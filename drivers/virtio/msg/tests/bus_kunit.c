@@ -1032,6 +1032,7 @@ static struct bt *bt_stop_at_step(struct kunit *test)
 	bt_one(test, VIRTIO_MSG_WIRE_XID32, 2);
 	bt = test->priv;
 	bt->f->up_at_start = false;
+	bt->f->link.may_return = vmsg_resume_type;
 	bt_held_bus = step->bus;
 	bt_held_id = step->msg_id;
 	bt_go(test);
@@ -3516,6 +3517,75 @@ static void test_away_in_probe(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bt_probed(bt), 1);
 }
 
+/* The peer goes while a question is open, and its successor is there at once. */
+static void test_away_at_step(struct kunit *test)
+{
+	struct bt *bt;
+	struct bt_chain c;
+	struct bt_side s;
+
+	vmsg_resume_type = BT_ID;
+	bt = bt_stop_at_step(test);
+	bt->f->script = NULL;
+	virtio_msg_peer_away(bt->bus, "test");
+	bt_successor(test, true);
+	/* The answers are too late. */
+	fake_reply_all(bt->f);
+	KUNIT_EXPECT_TRUE(test, fake_until(bt_probed(bt) == 1));
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+	KUNIT_ASSERT_NOT_NULL(test, bt_vd(bt, BT_NUM));
+	/* It is not one of before that nobody serves. */
+	KUNIT_ASSERT_EQ(test, bt_add(bt, bt_last(bt)->vq[0], 0), 0);
+	bt_side_continue(test, &s);
+	KUNIT_ASSERT_TRUE(test, bt_fetch(&s, &c));
+	bt_use(&s, &c, 4);
+	fake_event_used(bt->f, BT_NUM, 0);
+	bt_came_back(test, 0, 4);
+}
+
+/* Taken away just before the peer went: it does not wait, nor go much later. */
+static void test_away_removed(struct kunit *test)
+{
+	struct virtqueue *vq = bt_may_return(test);
+	struct bt *bt = test->priv;
+
+	KUNIT_ASSERT_EQ(test, bt_add(bt, vq, 0), 0);
+	set_bit(BT_NUM, bt->bus->hot_removed);
+	virtio_msg_peer_away(bt->bus, "test");
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	bt_successor(test, true);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
+	fake_event_device(bt->f, BT_NUM + 1, VIRTIO_MSG_DEVICE_REMOVED);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt->bufs[0].done + bt->bufs[0].detached, 1);
+}
+
+/* What is written to nobody is not known to the successor: it begins anew. */
+static void test_away_config_written(struct kunit *test)
+{
+	struct fake_dev *d = bt_one(test, VIRTIO_MSG_WIRE_XID32, 2);
+	struct bt *bt = test->priv;
+	u8 byte;
+
+	vmsg_resume_type = BT_ID;
+	bt->f->link.may_return = true;
+	d->config_size = 8;
+	bt_go(test);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
+	virtio_cread_bytes(bt_last(bt)->vdev, 1, &byte, 1);
+	virtio_msg_peer_away(bt->bus, "test");
+	fake_settle(bt->f);
+	byte ^= 1;
+	bt_last(bt)->vdev->config->set(bt_last(bt)->vdev, 1, &byte, 1);
+	bt_successor(test, true);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_RESUMED), 0);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
+}
+
 /* What comes in is judged, for transports that can tell their peer. */
 static void test_rx_verdict(struct kunit *test)
 {
@@ -3667,6 +3737,9 @@ static struct kunit_case bt_cases[] = {
 	KUNIT_CASE_PARAM(test_away_scribbled, bt_split_ring_gen_params),
 	KUNIT_CASE_PARAM(test_away_again, bt_split_ring_gen_params),
 	KUNIT_CASE(test_away_in_probe),
+	KUNIT_CASE_PARAM(test_away_at_step, bt_step_gen_params),
+	KUNIT_CASE_PARAM(test_away_removed, bt_split_ring_gen_params),
+	KUNIT_CASE(test_away_config_written),
 	KUNIT_CASE(test_rx_verdict),
 	KUNIT_CASE(test_link_max_devices),
 	{}

@@ -140,6 +140,7 @@ int vmsg_amp_survey(struct vmsg_amp *amp, unsigned int vectors)
 	for (n = 0; n < amp->num; n++) {
 		amp->fifo[n].amp = amp;
 		amp->fifo[n].n = n;
+		amp->fifo[n].started = false;
 		amp->fifo[n].cut = false;
 	}
 	return amp->num;
@@ -192,8 +193,7 @@ static void vmsg_amp_cut(void *priv)
 	}
 	amp->master(amp, false);
 	for (n = 0; n < amp->num; n++)
-		if (amp->fifo[n].spsc || amp->fifo[n].segment)
-			amp->fifo[n].cut = true;
+		amp->fifo[n].cut |= amp->fifo[n].started;
 	f->cut = true;
 	mutex_unlock(&amp->lock);
 	for (n = 0; n < amp->num; n++)
@@ -221,10 +221,15 @@ static bool vmsg_amp_uncut(void *priv)
 		amp->master(amp, true);
 	mutex_unlock(&amp->lock);
 	for (n = 0; last && back && n < amp->num; n++) {
-		if (amp->fifo[n].spsc)
-			virtio_msg_spsc_rescan(amp->fifo[n].spsc);
-		if (amp->fifo[n].segment)
-			virtio_msg_segment_rescan(amp->fifo[n].segment);
+		/* Both pair with the release in vmsg_amp_start(). */
+		struct virtio_msg_spsc *spsc = smp_load_acquire(&amp->fifo[n].spsc);
+		struct virtio_msg_segment *segment =
+			smp_load_acquire(&amp->fifo[n].segment);
+
+		if (spsc)
+			virtio_msg_spsc_rescan(spsc);
+		if (segment)
+			virtio_msg_segment_rescan(segment);
 	}
 	return last;
 }
@@ -296,6 +301,24 @@ static int vmsg_amp_add_segment(struct vmsg_amp_fifo *f)
 	return 0;
 }
 
+static void vmsg_amp_set_started(struct vmsg_amp_fifo *f, bool started)
+{
+	mutex_lock(&f->amp->lock);
+	f->started = started;
+	f->cut &= started;
+	mutex_unlock(&f->amp->lock);
+}
+
+static bool vmsg_amp_is_cut(struct vmsg_amp_fifo *f)
+{
+	bool cut;
+
+	mutex_lock(&f->amp->lock);
+	cut = f->cut;
+	mutex_unlock(&f->amp->lock);
+	return cut;
+}
+
 /**
  * vmsg_amp_start() - make the buses of a card
  * @amp: the card, surveyed; vmsg_amp_interrupt() is called from now on
@@ -313,14 +336,19 @@ int vmsg_amp_start(struct vmsg_amp *amp)
 	for (n = 0; n < amp->num; n++) {
 		struct vmsg_amp_fifo *f = &amp->fifo[n];
 
+		/* Its devices may come before we know the bus. */
+		vmsg_amp_set_started(f, true);
 		ret = vmsg_amp_is_segment(amp, n) ? vmsg_amp_add_segment(f) :
 						    vmsg_amp_add_spsc(f);
 		if (ret) {
+			vmsg_amp_set_started(f, false);
 			dev_err(amp->dev, "FIFO %u is of no use: %d\n", n, ret);
 			first = first ?: ret;
 			continue;
 		}
 		used++;
+		if (vmsg_amp_is_cut(f))
+			vmsg_amp_fifo_lost(f, "the card was cut off");
 		/* What was rung in between. */
 		vmsg_amp_interrupt(f);
 	}

@@ -46,6 +46,7 @@ struct vmsg_amp_card {
  * struct vmsg_amp_fifo - one FIFO: one bus
  * @amp: its card
  * @n: its number
+ * @started: it has a bus, or is about to have one; guarded by @amp->lock
  * @cut: its devices have not been cleaned up since the card was cut off;
  *	guarded by @amp->lock
  * @spsc: raw queues, or
@@ -54,6 +55,7 @@ struct vmsg_amp_card {
 struct vmsg_amp_fifo {
 	struct vmsg_amp *amp;
 	unsigned int n;
+	bool started;
 	bool cut;
 	struct virtio_msg_spsc *spsc;
 	struct virtio_msg_segment *segment;

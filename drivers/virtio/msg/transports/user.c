@@ -284,6 +284,18 @@ static void vmsg_user_lost(struct virtio_msg_bus *bus)
 	spin_unlock_irqrestore(&u->lock, flags);
 }
 
+/* The core has given the bus up, whoever served it. */
+static void vmsg_user_dead(struct virtio_msg_bus *bus)
+{
+	struct vmsg_user *u = virtio_msg_bus_priv(bus);
+	unsigned long flags;
+
+	spin_lock_irqsave(&u->lock, flags);
+	WRITE_ONCE(u->gone, true);
+	vmsg_user_wake(u, EPOLLERR | EPOLLHUP | EPOLLIN | EPOLLOUT);
+	spin_unlock_irqrestore(&u->lock, flags);
+}
+
 static void vmsg_user_show(struct virtio_msg_bus *bus, struct seq_file *s)
 {
 	static const char * const names[] = {
@@ -312,6 +324,7 @@ static const struct virtio_msg_transport_ops vmsg_user_ops = {
 	.send = vmsg_user_send,
 	.kick = vmsg_user_kick,
 	.lost = vmsg_user_lost,
+	.dead = vmsg_user_dead,
 	.show = vmsg_user_show,
 };
 
@@ -1235,7 +1248,9 @@ static int __init vmsg_user_init(void)
 {
 	int ret;
 
-	vmsg_user_wq = alloc_workqueue("virtio_msg_user", WQ_UNBOUND, 0);
+	/* It ends the wait of a disk, maybe one that memory is freed to. */
+	vmsg_user_wq = alloc_workqueue("virtio_msg_user", WQ_UNBOUND | WQ_MEM_RECLAIM,
+				       0);
 	if (!vmsg_user_wq)
 		return -ENOMEM;
 	ret = misc_register(&vmsg_user_misc);
