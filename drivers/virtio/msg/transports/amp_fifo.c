@@ -221,15 +221,16 @@ static bool vmsg_amp_uncut(void *priv)
 		amp->master(amp, true);
 	mutex_unlock(&amp->lock);
 	for (n = 0; last && back && n < amp->num; n++) {
-		/* Both pair with the release in vmsg_amp_start(). */
-		struct virtio_msg_spsc *spsc = smp_load_acquire(&amp->fifo[n].spsc);
-		struct virtio_msg_segment *segment =
-			smp_load_acquire(&amp->fifo[n].segment);
+		struct vmsg_amp_fifo *other = &amp->fifo[n];
+		/* Pairs with the release in vmsg_amp_start(). */
+		struct virtio_msg_spsc *spsc = smp_load_acquire(&other->spsc);
+		/* As above. */
+		struct virtio_msg_segment *seg = smp_load_acquire(&other->segment);
 
 		if (spsc)
 			virtio_msg_spsc_rescan(spsc);
-		if (segment)
-			virtio_msg_segment_rescan(segment);
+		if (seg)
+			virtio_msg_segment_rescan(seg);
 	}
 	return last;
 }
