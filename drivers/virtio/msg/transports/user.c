@@ -1248,9 +1248,7 @@ static int __init vmsg_user_init(void)
 {
 	int ret;
 
-	/* It ends the wait of a disk, maybe one that memory is freed to. */
-	vmsg_user_wq = alloc_workqueue("virtio_msg_user", WQ_UNBOUND | WQ_MEM_RECLAIM,
-				       0);
+	vmsg_user_wq = alloc_workqueue("virtio_msg_user", WQ_UNBOUND, 0);
 	if (!vmsg_user_wq)
 		return -ENOMEM;
 	ret = misc_register(&vmsg_user_misc);

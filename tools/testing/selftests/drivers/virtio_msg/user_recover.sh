@@ -16,6 +16,9 @@ full_ring()
 {
 	local p
 
+	# Its partitions are looked for first: nobody opens it until that is done.
+	bounded "a first read" dd if="$DISK" of=/dev/null bs=4k count=1 2>/dev/null ||
+		die "$DISK cannot be read"
 	for p in /proc/[0-9]*; do
 		! grep -q bin/qemu-storage-daemon "$p/cmdline" 2>/dev/null ||
 			kill -STOP "${p#/proc/}"
