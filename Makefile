@@ -23,10 +23,26 @@ help:
 	@echo "  make lint      checkpatch, sparse, kernel-doc, shellcheck, layering"
 	@echo "  make modules   build our modules for all kernels (W=1)"
 	@echo "  make device    build the device side and run its own tests"
-	@echo "  make fuzz      the pure layers in user space: their tests, and a short fuzz run"
+	@echo "  make fuzz      the core in user space: its fuzzers, and their corpora"
+	@echo "  make sim       the core in a simulator: 20,000 seeds of faults"
+	@echo "  make models    barriers, hand-shakes and lives, verified with spin"
 	@echo "  make kunit     KUnit: User Mode Linux, s390x, arm64 with KASAN and lockdep"
 	@echo "  make selftest  kselftests in guests: debian, debian-lts, debug"
-	@echo "  make soak      the long variants of the kselftests"
+	@echo "  make mutants   the planted bugs still apply to the source"
+	@echo "  make soak      what takes hours, in pieces, with a log (see soak --help)"
+	@echo "  make soak-host simulator and fuzzers for eight hours"
+	@echo "  make score     how many planted bugs are found (half an hour and more)"
+	@echo "  make check-xen-x86   a smoke test with Xen on x86 (some minutes)"
+	@echo "  make bench     what a device costs, beside virtio-mmio, virtio-pci and vhost-user;"
+	@echo "                 a table of the goals and plots. QUICK=1: a short run"
+	@echo
+	@echo "  make series    the driver as patches for the kernel's mailing lists, in"
+	@echo "                 $(BENCH)/out/series; SIGNOFF=, ASSISTED_BY= (see there: series --help)"
+	@echo "  make deb       Debian packages: the driver for dkms, and the tools, in"
+	@echo "                 $(BENCH)/out/deb (DEB=--help: options)"
+	@echo "  make check-deb the packages in Debian 13 for arm64 (long)"
+	@echo "  make install   modules for the running kernel, and the tools, into /usr/local;"
+	@echo "  make uninstall takes them away again (INSTALL=--help: options)"
 	@echo
 	@echo "  make clean     remove what was built, keep downloads and kernels"
 	@echo "  make distclean remove the whole cache"
@@ -42,22 +58,53 @@ check:
 .PHONY: demo
 demo:
 	@$(BENCH)/setup
-	@$(BENCH)/fetch debian userland toolchain
+	@$(BENCH)/fetch debian userland tracefs toolchain
 	@$(BENCH)/demo
 
 .PHONY: demo-dual
 demo-dual:
 	@$(BENCH)/setup
-	@$(BENCH)/fetch debian userland backends toolchain
+	@$(BENCH)/fetch debian userland tracefs backends toolchain
 	@$(BENCH)/demo-dual
 
 .PHONY: try
 try:
 	@$(BENCH)/try
 
-.PHONY: lint modules device fuzz kunit selftest soak
-lint modules device fuzz kunit selftest soak:
+.PHONY: lint modules device fuzz sim models mutants kunit selftest soak soak-host score
+lint modules device fuzz sim models mutants kunit selftest soak soak-host score:
 	@$(BENCH)/check $@
+
+.PHONY: series
+series:
+	@$(BENCH)/fetch source
+	@$(BENCH)/series
+
+.PHONY: deb check-deb
+deb:
+	@$(BENCH)/setup
+	@$(BENCH)/deb $(DEB)
+check-deb:
+	@$(BENCH)/check deb deb-guest
+
+# Options of the script "install" in INSTALL, such as "--no-modules --prefix /usr"
+.PHONY: install uninstall
+install:
+	@$(BENCH)/install $(INSTALL)
+uninstall:
+	@$(BENCH)/install --uninstall $(INSTALL)
+
+.PHONY: check-xen-x86
+check-xen-x86:
+	@$(BENCH)/setup
+	@$(BENCH)/xen-x86
+
+# Parts of it in BENCH_ARGS, as in BENCH_ARGS="block --rounds 9"
+.PHONY: bench
+bench:
+	@$(BENCH)/setup
+	@$(BENCH)/fetch debian userland tracefs toolchain qemu-plugin
+	@QUICK=$(QUICK) $(BENCH)/bench-goals $(BENCH_ARGS)
 
 .PHONY: clean
 clean:

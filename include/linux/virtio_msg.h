@@ -32,6 +32,14 @@ struct virtio_msg_bus;
  * was given to virtio_msg_bus_alloc(), whose DMA mask is within 48 bits.
  */
 #define VIRTIO_MSG_T_DMA		BIT(2)
+/*
+ * Devices may wait for a successor of their peer as long as the bus is told to
+ * in sysfs.  Set by the core, for buses over a segment.
+ */
+#define VIRTIO_MSG_T_RECOVERS		BIT(3)
+
+/* Bytes of a slot in which memory is shared, see struct virtio_msg_transport_desc. */
+#define VIRTIO_MSG_SHARE_SIZE		4096
 
 /*
  * What a peer does otherwise than wire.rst says, or must not be asked; see
@@ -55,6 +63,17 @@ struct virtio_msg_bus;
 #define VIRTIO_MSG_Q_LATE_KICK		BIT(7)
 /* PING need not be answered: no keep-alive unless somebody turns it on. */
 #define VIRTIO_MSG_Q_NO_KEEPALIVE	BIT(8)
+/*
+ * A kick needs a worker or a process of this system to reach the device side, so
+ * that no driver may wait for the device with interrupts off.  The same holds where
+ * send() sleeps and there are no @kick_words, and nobody need say so.
+ */
+#define VIRTIO_MSG_Q_WORKER_KICK	BIT(9)
+/*
+ * GET_DEVICES is answered once for all devices, with the number of those that
+ * are present instead of that of the bits.
+ */
+#define VIRTIO_MSG_Q_DEVICES_ONCE	BIT(10)
 
 /**
  * struct virtio_msg_window - the memory that the peer can see
@@ -85,7 +104,8 @@ struct virtio_msg_window {
  *	parameter allows: as many as that
  * @may_return: a successor of the peer may go on where the peer left off:
  *	virtio_msg_peer_away() may be called.  VIRTIO_F_RING_PACKED is not
- *	offered, because only a split ring tells what is left to do.
+ *	offered to devices that could go on, because only a split ring tells
+ *	what is left to do.
  * @continues: this peer is such a successor, and vouches that the state and the
  *	write caches of its predecessor's devices are intact
  */
@@ -127,6 +147,14 @@ struct virtio_msg_link {
  *	had buffers when it was cut were reset: let the device side reach memory.
  *	False if it may not yet; nothing is done with its devices then until
  *	virtio_msg_rescan().  May sleep.
+ * @share: needed with @share_slots of struct virtio_msg_transport_desc.  Let the
+ *	device side reach the VIRTIO_MSG_SHARE_SIZE bytes at @phys by the wire
+ *	addresses of slot @slot: read them, and write them if @write.  Nothing is
+ *	shared in that slot before.  Any context, never sleeps.
+ * @unshare: likewise.  End that.  True when the device side does not reach the
+ *	memory any more.  False when it holds on to it: the slot is not used again,
+ *	and the transport sees to it that the page is not freed until the device
+ *	side lets go.  Any context, never sleeps.
  * @lost: optional.  The core has ended all transactions and removed all
  *	devices of the lost peer: the link may be brought up again.  Not called
  *	where the next link is up already.  May sleep.
@@ -144,6 +172,9 @@ struct virtio_msg_transport_ops {
 	void (*sync_rx)(struct virtio_msg_bus *bus);
 	void (*cut)(struct virtio_msg_bus *bus);
 	bool (*uncut)(struct virtio_msg_bus *bus);
+	void (*share)(struct virtio_msg_bus *bus, u32 slot, phys_addr_t phys,
+		      bool write);
+	bool (*unshare)(struct virtio_msg_bus *bus, u32 slot, phys_addr_t phys);
 	void (*lost)(struct virtio_msg_bus *bus);
 	void (*dead)(struct virtio_msg_bus *bus);
 	int (*suspend)(struct virtio_msg_bus *bus);
@@ -161,6 +192,11 @@ struct virtio_msg_transport_ops {
  * @request_timeout_ms: default time-out of a transaction; 0 takes the module's
  * @flags: VIRTIO_MSG_T_*
  * @quirks: VIRTIO_MSG_Q_*
+ * @share_slots: pages of memory outside of the window that the device side can be
+ *	let reach at once; 0: none.  Buffers that fill their slots are shared
+ *	where they are, all else is copied into the window.
+ * @share_wire: wire address of the first slot; the others follow at distances of
+ *	VIRTIO_MSG_SHARE_SIZE
  */
 struct virtio_msg_transport_desc {
 	const char *name;
@@ -170,6 +206,8 @@ struct virtio_msg_transport_desc {
 	unsigned int request_timeout_ms;
 	unsigned long flags;
 	unsigned long quirks;
+	u32 share_slots;
+	u64 share_wire;
 };
 
 struct virtio_msg_bus *
@@ -217,7 +255,12 @@ struct virtio_msg_segment;
  * @max_inflight: most transactions under way at once; 0: 4096
  * @cut: as in struct virtio_msg_transport_ops; needed with VIRTIO_MSG_T_DMA
  * @uncut: likewise
- * @priv: passed to @ring, @cut and @uncut
+ * @share_slots: as in struct virtio_msg_transport_desc
+ * @share_wire: likewise
+ * @share: as in struct virtio_msg_transport_ops; needed with @share_slots
+ * @unshare: likewise
+ * @show: optional.  As in struct virtio_msg_transport_ops
+ * @priv: passed to the functions above
  */
 struct virtio_msg_segment_desc {
 	const char *name;
@@ -233,6 +276,11 @@ struct virtio_msg_segment_desc {
 	unsigned int max_inflight;
 	void (*cut)(void *priv);
 	bool (*uncut)(void *priv);
+	u32 share_slots;
+	u64 share_wire;
+	void (*share)(void *priv, u32 slot, phys_addr_t phys, bool write);
+	bool (*unshare)(void *priv, u32 slot, phys_addr_t phys);
+	void (*show)(void *priv, struct seq_file *s);
 	void *priv;
 };
 
@@ -243,7 +291,7 @@ virtio_msg_segment_register(struct device *parent,
 			    const struct virtio_msg_segment_desc *desc);
 void virtio_msg_segment_stop(struct virtio_msg_segment *link);
 void virtio_msg_segment_free(struct virtio_msg_segment *link);
-void virtio_msg_segment_interrupt(struct virtio_msg_segment *link);
+bool virtio_msg_segment_interrupt(struct virtio_msg_segment *link);
 int virtio_msg_segment_suspend(struct virtio_msg_segment *link);
 int virtio_msg_segment_resume(struct virtio_msg_segment *link);
 void virtio_msg_segment_lost(struct virtio_msg_segment *link, const char *why);

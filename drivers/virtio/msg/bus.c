@@ -126,7 +126,7 @@ void vmsg_bus_queue(struct virtio_msg_bus *bus, unsigned int event)
  * device numbers; see wire.rst, "Bus messages".
  */
 static int vmsg_bus_scan_window(struct virtio_msg_bus *bus, u16 offset,
-				u16 *next, unsigned long *found)
+				u16 *next, unsigned long *found, unsigned int *num)
 {
 	struct vmsg_xfer *x = vmsg_xfer_alloc(bus, GFP_KERNEL);
 	const u8 *bitmap;
@@ -138,6 +138,7 @@ static int vmsg_bus_scan_window(struct virtio_msg_bus *bus, u16 offset,
 	if (x->wire->devs_max == 1) {
 		/* Nobody to ask for; whether it is there says GET_DEVICE_INFO. */
 		__set_bit(0, found);
+		++*num;
 		*next = 0;
 		vmsg_xfer_put(x);
 		return 0;
@@ -151,8 +152,11 @@ static int vmsg_bus_scan_window(struct virtio_msg_bus *bus, u16 offset,
 		for (i = 0; i < n; i++) {
 			if (offset + i >= VMSG_MAX_DEVS)
 				break;
-			if (bitmap[i / 8] & BIT(i % 8))
-				__set_bit(offset + i, found);
+			/* Most numbers have no device. */
+			if (!(i % 8) && !bitmap[i / 8])
+				i += 7;
+			else if (bitmap[i / 8] & BIT(i % 8))
+				*num += !__test_and_set_bit(offset + i, found);
 		}
 		ret = min(n, 0);
 	}
@@ -162,8 +166,8 @@ static int vmsg_bus_scan_window(struct virtio_msg_bus *bus, u16 offset,
 
 static int vmsg_bus_scan(struct virtio_msg_bus *bus)
 {
-	unsigned long *found = bitmap_zalloc(VMSG_MAX_DEVS, GFP_KERNEL);
-	unsigned int steps = 0, num, devices = 0;
+	unsigned long *found = vmsg_alloc(bus, bitmap_zalloc(VMSG_MAX_DEVS, GFP_KERNEL));
+	unsigned int steps = 0, num, devices = 0, total = 0;
 	struct vmsg_slot *slot;
 	unsigned long index;
 	u16 offset = 0;
@@ -172,7 +176,7 @@ static int vmsg_bus_scan(struct virtio_msg_bus *bus)
 	if (!found)
 		return -ENOMEM;
 	do {
-		ret = vmsg_bus_scan_window(bus, offset, &offset, found);
+		ret = vmsg_bus_scan_window(bus, offset, &offset, found, &total);
 		/* A peer that takes its time for each answer keeps nobody here. */
 		if (!ret && (READ_ONCE(bus->stopping) || READ_ONCE(bus->frozen))) {
 			/* From the beginning, when the system has slept. */
@@ -191,6 +195,8 @@ static int vmsg_bus_scan(struct virtio_msg_bus *bus)
 		/* They are not there to be reset, or to use buffers. */
 		vmsg_devices_fail(bus, false);
 	}
+	/* The first ones may ask for their queues before the last one has its slot. */
+	WRITE_ONCE(bus->found, total);
 	for_each_set_bit(num, found, VMSG_MAX_DEVS) {
 		slot = vmsg_slot_get(bus, num);
 		if (IS_ERR(slot)) {
@@ -202,6 +208,7 @@ static int vmsg_bus_scan(struct virtio_msg_bus *bus)
 		vmsg_slot_want(slot, true, false);
 		devices++;
 	}
+	WRITE_ONCE(bus->found, 0);
 	dev_dbg(&bus->ctx.dev, "%u devices\n", devices);
 	bitmap_free(found);
 	return ret;
@@ -236,7 +243,8 @@ static int __vmsg_bus_set_window(struct virtio_msg_bus *bus,
 		}
 		return 0;
 	}
-	bus->win = vmsg_window_create((void __vshm __force *)w->va, w->phys,
+	bus->win = vmsg_fault(bus, VMSG_FAULT_NOMEM) ? ERR_PTR(-ENOMEM) :
+		   vmsg_window_create((void __vshm __force *)w->va, w->phys,
 				      w->size, w->wire);
 	if (IS_ERR(bus->win)) {
 		int ret = PTR_ERR(bus->win);
@@ -330,7 +338,7 @@ static void vmsg_bus_bring_up(struct virtio_msg_bus *bus)
 		vmsg_bus_scan(bus);
 }
 
-/* Devices first, then what the transport keeps for them. */
+/* Devices first, then what the transport keeps for them. Model: life.pml. */
 static void vmsg_bus_clean_up(struct virtio_msg_bus *bus)
 {
 	struct vmsg_slot *slot;
@@ -375,6 +383,7 @@ static void vmsg_bus_away(struct virtio_msg_bus *bus)
 		vmsg_bus_clean_up(bus);
 }
 
+/* Model: life.pml. */
 static void vmsg_bus_hotplug(struct virtio_msg_bus *bus)
 {
 	struct vmsg_slot *slot;
@@ -407,6 +416,7 @@ static void vmsg_bus_hotplug(struct virtio_msg_bus *bus)
 	}
 }
 
+/* Model: life.pml. */
 static void vmsg_bus_do_work(struct virtio_msg_bus *bus)
 {
 	if (READ_ONCE(bus->frozen)) {
@@ -553,13 +563,15 @@ static void vmsg_bus_alive_work(struct work_struct *work)
 
 /* What a transport calls. */
 
+/* Model: life.pml. */
 static int vmsg_bus_event_device(struct virtio_msg_bus *bus,
+				 const struct vmsg_wire *wire,
 				 const struct vmsg_pdu *pdu)
 {
 	unsigned long flags;
 	u16 dev, state;
 
-	if (vmsg_get_event_device(bus->engine.wire, pdu, &dev, &state)) {
+	if (vmsg_get_event_device(wire, pdu, &dev, &state)) {
 		vmsg_count(bus, VMSG_C_RX_MALFORMED);
 		return -EBADMSG;
 	}
@@ -581,16 +593,18 @@ static int vmsg_bus_event_device(struct virtio_msg_bus *bus,
 	return 0;
 }
 
-static int vmsg_bus_event(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu)
+/* @wire: as its header was read; a link that is being made may have another. */
+static int vmsg_bus_event(struct virtio_msg_bus *bus, const struct vmsg_wire *wire,
+			  const struct vmsg_pdu *pdu)
 {
 	vmsg_count(bus, VMSG_C_RX_EVENT);
 	if (pdu->hdr.type & VIRTIO_MSG_TYPE_BUS) {
 		if (pdu->hdr.msg_id == VIRTIO_MSG_BUS_EVENT_DEVICE)
-			return vmsg_bus_event_device(bus, pdu);
+			return vmsg_bus_event_device(bus, wire, pdu);
 	} else if (pdu->hdr.msg_id == VIRTIO_MSG_EVENT_USED) {
-		return vmsg_device_event_used(bus, pdu);
+		return vmsg_device_event_used(bus, wire, pdu);
 	} else if (pdu->hdr.msg_id == VIRTIO_MSG_EVENT_CONFIG) {
-		return vmsg_device_event_config(bus, pdu);
+		return vmsg_device_event_config(bus, wire, pdu);
 	}
 	vmsg_count(bus, VMSG_C_RX_UNEXPECTED);
 	return -ENOENT;
@@ -619,6 +633,59 @@ static bool vmsg_bus_misaddressed(const struct vmsg_wire *wire, const struct vms
 }
 
 /**
+ * vmsg_bus_rx() - virtio_msg_rx(), without faults on purpose
+ * @bus: the bus
+ * @frame: the frame
+ * @len: bytes
+ *
+ * Context: any.
+ * Return: as virtio_msg_rx().
+ */
+int vmsg_bus_rx(struct virtio_msg_bus *bus, const void *frame, size_t len)
+{
+	const struct vmsg_wire *wire;
+	struct vmsg_pdu pdu;
+	bool good;
+	u32 data;
+
+	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING &&
+	    READ_ONCE(bus->state) != VMSG_BUS_SUSPENDED) {
+		vmsg_count(bus, VMSG_C_RX_UNEXPECTED);
+		return -ENOTCONN;
+	}
+	wire = READ_ONCE(bus->engine.wire);
+	good = wire && !vmsg_pdu_get(wire, frame, len, &pdu);
+	trace_vmsg_rx(bus, wire, good ? &pdu.hdr : NULL, frame, len,
+		      good ? 0 : -EBADMSG, 0, 0);
+	if (!good) {
+		vmsg_count(bus, VMSG_C_RX_MALFORMED);
+		return -EBADMSG;
+	}
+	atomic_inc(&bus->rx_count);
+	if (vmsg_bus_misaddressed(wire, &pdu.hdr)) {
+		vmsg_count(bus, VMSG_C_RX_MALFORMED);
+		return -EBADMSG;
+	}
+
+	if (pdu.hdr.type & VIRTIO_MSG_TYPE_RESPONSE)
+		return vmsg_engine_response(bus, &pdu, frame);
+	if (vmsg_is_event(pdu.hdr.msg_id))
+		return vmsg_bus_event(bus, wire, &pdu);
+	if ((pdu.hdr.type & VIRTIO_MSG_TYPE_BUS) &&
+	    pdu.hdr.msg_id == VIRTIO_MSG_BUS_PING) {
+		if (vmsg_get_ping(wire, &pdu, &data)) {
+			vmsg_count(bus, VMSG_C_RX_MALFORMED);
+			return -EBADMSG;
+		}
+		vmsg_count(bus, VMSG_C_RX_REQUEST);
+		vmsg_engine_pong(bus, pdu.hdr.xid, data);
+		return 0;
+	}
+	vmsg_count(bus, VMSG_C_RX_UNEXPECTED);
+	return -ENOENT;
+}
+
+/**
  * virtio_msg_rx() - one frame has come
  * @bus: the bus
  * @frame: the frame, in memory that the peer cannot write: the transport has
@@ -635,43 +702,11 @@ static bool vmsg_bus_misaddressed(const struct vmsg_wire *wire, const struct vms
  */
 int virtio_msg_rx(struct virtio_msg_bus *bus, const void *frame, size_t len)
 {
-	const struct vmsg_wire *wire;
-	struct vmsg_pdu pdu;
-	u32 data;
+	int ret;
 
-	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING &&
-	    READ_ONCE(bus->state) != VMSG_BUS_SUSPENDED) {
-		vmsg_count(bus, VMSG_C_RX_UNEXPECTED);
-		return -ENOTCONN;
-	}
-	wire = READ_ONCE(bus->engine.wire);
-	if (!wire || vmsg_pdu_get(wire, frame, len, &pdu)) {
-		vmsg_count(bus, VMSG_C_RX_MALFORMED);
-		return -EBADMSG;
-	}
-	trace_vmsg_rx(bus, &pdu.hdr, 0);
-	atomic_inc(&bus->rx_count);
-	if (vmsg_bus_misaddressed(wire, &pdu.hdr)) {
-		vmsg_count(bus, VMSG_C_RX_MALFORMED);
-		return -EBADMSG;
-	}
-
-	if (pdu.hdr.type & VIRTIO_MSG_TYPE_RESPONSE)
-		return vmsg_engine_response(bus, &pdu, frame);
-	if (vmsg_is_event(pdu.hdr.msg_id))
-		return vmsg_bus_event(bus, &pdu);
-	if ((pdu.hdr.type & VIRTIO_MSG_TYPE_BUS) &&
-	    pdu.hdr.msg_id == VIRTIO_MSG_BUS_PING) {
-		if (vmsg_get_ping(wire, &pdu, &data)) {
-			vmsg_count(bus, VMSG_C_RX_MALFORMED);
-			return -EBADMSG;
-		}
-		vmsg_count(bus, VMSG_C_RX_REQUEST);
-		vmsg_engine_pong(bus, pdu.hdr.xid, data);
-		return 0;
-	}
-	vmsg_count(bus, VMSG_C_RX_UNEXPECTED);
-	return -ENOENT;
+	if (vmsg_fault_rx(bus, frame, len, &ret))
+		return ret;
+	return vmsg_bus_rx(bus, frame, len);
 }
 EXPORT_SYMBOL_GPL(virtio_msg_rx);
 
@@ -687,13 +722,23 @@ void virtio_msg_tx_space(struct virtio_msg_bus *bus)
 }
 EXPORT_SYMBOL_GPL(virtio_msg_tx_space);
 
+/* The bus has moved to LOST: what follows from that. */
+static void vmsg_bus_lost(struct virtio_msg_bus *bus, const char *why)
+{
+	vmsg_count(bus, VMSG_C_PEER_LOST);
+	vmsg_bus_log(warn, bus, "peer lost: %s\n", why);
+	vmsg_engine_close(bus, -ENOTCONN);
+	vmsg_bus_queue(bus, VMSG_EV_LOST);
+}
+
 /**
  * virtio_msg_peer_up() - the link is up
  * @bus: the bus, registered
  * @link: what the bring-up has settled; copied
  *
  * Enumeration begins, in the background, once the devices of the previous peer
- * are gone.  The transport must be able to send and receive already.
+ * are gone.  The transport must be able to send and receive already.  While the
+ * link is up already, it has been made anew: what was on it before is lost.
  *
  * Context: any.
  */
@@ -701,12 +746,24 @@ void virtio_msg_peer_up(struct virtio_msg_bus *bus,
 			const struct virtio_msg_link *link)
 {
 	unsigned long flags;
+	bool anew;
 
 	spin_lock_irqsave(&bus->lock, flags);
+	/*
+	 * A transport that comes up by itself may do so just before ops->lost()
+	 * has it begin again: then this is the second time.
+	 */
+	anew = (bus->state == VMSG_BUS_RUNNING || bus->state == VMSG_BUS_SUSPENDED) &&
+	       vmsg_bus_move(bus, VMSG_BUS_LOST);
 	bus->next_link = *link;
 	bus->link_valid = true;
 	spin_unlock_irqrestore(&bus->lock, flags);
-	vmsg_bus_queue(bus, VMSG_EV_UP);
+	/* Before the loss is noticed: who cleans up sees that there is a peer. */
+	set_bit(VMSG_EV_UP, &bus->events);
+	if (anew)
+		vmsg_bus_lost(bus, "its link was made anew");
+	else
+		vmsg_bus_queue(bus, VMSG_EV_UP);
 }
 EXPORT_SYMBOL_GPL(virtio_msg_peer_up);
 
@@ -730,14 +787,10 @@ void virtio_msg_peer_lost(struct virtio_msg_bus *bus, const char *why)
 	bus->link_valid = false;
 	lost = vmsg_bus_move(bus, VMSG_BUS_LOST);
 	spin_unlock_irqrestore(&bus->lock, flags);
-	if (lost) {
-		vmsg_count(bus, VMSG_C_PEER_LOST);
-		vmsg_bus_log(warn, bus, "peer lost: %s\n", why);
-		vmsg_engine_close(bus, -ENOTCONN);
-	} else if (READ_ONCE(bus->state) != VMSG_BUS_WAITING) {
-		return;
-	}
-	vmsg_bus_queue(bus, VMSG_EV_LOST);
+	if (lost)
+		vmsg_bus_lost(bus, why);
+	else if (READ_ONCE(bus->state) == VMSG_BUS_WAITING)
+		vmsg_bus_queue(bus, VMSG_EV_LOST);
 }
 EXPORT_SYMBOL_GPL(virtio_msg_peer_lost);
 
@@ -777,6 +830,27 @@ void virtio_msg_peer_away(struct virtio_msg_bus *bus, const char *why)
 	vmsg_bus_queue(bus, VMSG_EV_AWAY);
 }
 EXPORT_SYMBOL_GPL(virtio_msg_peer_away);
+
+/**
+ * vmsg_bus_give_up() - no successor came, and none is waited for any more
+ * @bus: the bus
+ *
+ * A successor that is up already, though nobody has looked at it yet, is in time.
+ *
+ * Context: any.
+ */
+void vmsg_bus_give_up(struct virtio_msg_bus *bus)
+{
+	unsigned long flags;
+	bool lost;
+
+	spin_lock_irqsave(&bus->lock, flags);
+	lost = bus->state == VMSG_BUS_AWAY && !bus->link_valid &&
+	       vmsg_bus_move(bus, VMSG_BUS_LOST);
+	spin_unlock_irqrestore(&bus->lock, flags);
+	if (lost)
+		vmsg_bus_lost(bus, "no successor came in time");
+}
 
 /**
  * virtio_msg_rescan() - ask the peer again which devices it has
@@ -878,9 +952,11 @@ static void vmsg_bus_release(struct device *dev)
 		destroy_workqueue(bus->probing);
 	if (bus->win)
 		vmsg_window_destroy(bus->win);
+	vmsg_share_destroy(bus->share);
 	xa_destroy(&bus->slots);
 	bitmap_free(bus->hot_ready);
 	bitmap_free(bus->hot_removed);
+	vmsg_fault_free(bus);
 	ida_free(&vmsg_bus_ida, bus->id);
 	kfree(bus);
 	/* The code of this function was pinned since virtio_msg_bus_alloc(). */
@@ -924,6 +1000,7 @@ virtio_msg_bus_alloc(struct device *parent,
 		bus->dma_dev = parent;
 	INIT_WORK(&bus->work, vmsg_bus_work);
 	INIT_DELAYED_WORK(&bus->alive, vmsg_bus_alive_work);
+	vmsg_recover_init(bus);
 	vmsg_quirks_init(bus);
 	vmsg_slot_init_bus(bus);
 	vmsg_engine_init(bus);
@@ -938,6 +1015,7 @@ virtio_msg_bus_alloc(struct device *parent,
 	bus->hot_removed = bitmap_zalloc(VMSG_MAX_DEVS, GFP_KERNEL);
 	bus->probing = alloc_workqueue("vmsg%d", WQ_UNBOUND, 0, id);
 	if (!bus->hot_ready || !bus->hot_removed || !bus->probing ||
+	    vmsg_fault_init(bus) ||
 	    dev_set_name(&bus->ctx.dev, "virtio-msg%d", id)) {
 		put_device(&bus->ctx.dev);
 		return ERR_PTR(-ENOMEM);
@@ -993,6 +1071,12 @@ int virtio_msg_bus_register(struct virtio_msg_bus *bus)
 	ret = vmsg_bus_check_dma(bus);
 	if (ret)
 		return ret;
+	bus->share = vmsg_share_create(bus, bus->desc);
+	if (IS_ERR(bus->share)) {
+		ret = PTR_ERR(bus->share);
+		bus->share = NULL;
+		return ret;
+	}
 	ret = device_add(&bus->ctx.dev);
 	if (ret)
 		return ret;
@@ -1006,7 +1090,9 @@ int virtio_msg_bus_register(struct virtio_msg_bus *bus)
 err_device:
 	WRITE_ONCE(bus->stopping, true);
 	disable_work_sync(&bus->work);
+	disable_delayed_work_sync(&bus->giveup);
 	cancel_delayed_work_sync(&bus->alive);
+	vmsg_fault_exit(bus);
 	vmsg_bus_set_state(bus, VMSG_BUS_STOPPED);
 	vmsg_debugfs_remove(bus);
 	device_del(&bus->ctx.dev);
@@ -1096,6 +1182,7 @@ void virtio_msg_bus_unregister(struct virtio_msg_bus *bus)
 	 */
 	WRITE_ONCE(bus->stopping, true);
 	disable_work_sync(&bus->work);
+	disable_delayed_work_sync(&bus->giveup);
 
 	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING)
 		vmsg_devices_fail(bus, true);
@@ -1110,6 +1197,7 @@ void virtio_msg_bus_unregister(struct virtio_msg_bus *bus)
 	vmsg_bus_set_state(bus, VMSG_BUS_STOPPED);
 	vmsg_engine_close(bus, -ESHUTDOWN);
 	bus->desc->ops->stop(bus);
+	vmsg_fault_exit(bus);
 	/* Its readers look at the slots. */
 	vmsg_debugfs_remove(bus);
 	vmsg_slots_free(bus);

@@ -14,7 +14,10 @@
 
 #include <linux/delay.h>
 #include <linux/slab.h>
+#include <linux/unaligned.h>
+#include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
+#include <uapi/linux/virtio_blk.h>
 #include <kunit/visibility.h>
 
 #include "internal.h"
@@ -34,6 +37,18 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_reset_ms);
 
 /* Bits that the ring code does not know but this transport supports. */
 #define VMSG_TRANSPORT_FEATURES	BIT_ULL(VIRTIO_F_RING_RESET)
+
+/*
+ * virtio_blk stops the system if this byte, when somebody asks for cache_type, is
+ * neither 0 nor 1.  Then it has a cache: flushing what needs none costs only time.
+ */
+static void vmsg_config_tame(const struct vmsg_device *vd, u8 *buf, u32 len)
+{
+	const u32 wce = offsetof(struct virtio_blk_config, wce);
+
+	if (vd->info.device_id == VIRTIO_ID_BLOCK && wce < len && buf[wce] > 1)
+		buf[wce] = 1;
+}
 
 /*
  * One pass over the configuration.  -EAGAIN: the generation moved on the way.
@@ -63,6 +78,8 @@ static int vmsg_config_read_once(struct vmsg_device *vd, u8 *buf, u32 len, u32 *
 			ret = -EAGAIN;
 		off += n;
 	}
+	if (!ret)
+		vmsg_config_tame(vd, buf, len);
 	*gen = first;
 	return ret;
 }
@@ -77,7 +94,7 @@ static int vmsg_config_refresh(struct vmsg_device *vd)
 	lockdep_assert_held(&vd->cfg_lock);
 	if (!vd->cfg) {
 		vd->cfg_len = min_t(u32, vd->info.config_size, VMSG_MAX_CONFIG);
-		vd->cfg = kzalloc(max(vd->cfg_len, 1U), GFP_KERNEL);
+		vd->cfg = vmsg_alloc(vd->bus, kzalloc(max(vd->cfg_len, 1U), GFP_KERNEL));
 		if (!vd->cfg)
 			return -ENOMEM;
 	}
@@ -117,7 +134,7 @@ int vmsg_config_verify(struct vmsg_device *vd)
 	ret = -ESTALE;
 	if (!vd->cfg_valid || atomic_read(&vd->cfg_stale))
 		goto out;
-	now = kmalloc(max(vd->cfg_len, 1U), GFP_KERNEL);
+	now = vmsg_alloc(vd->bus, kmalloc(max(vd->cfg_len, 1U), GFP_KERNEL));
 	ret = now ? vmsg_config_read_once(vd, now, vd->cfg_len, &gen) : -ENOMEM;
 	if (!ret && memcmp(now, vd->cfg, vd->cfg_len))
 		ret = -ESTALE;
@@ -131,7 +148,8 @@ out:
 
 static void vmsg_config_failed(struct vmsg_device *vd, int ret)
 {
-	if (ret == -ENOTCONN)
+	/* Or its peer has taken it away, and is about to say so. */
+	if (ret == -ENOTCONN || ret == -ENODEV)
 		return;
 	vmsg_dev_log(err, vd, "configuration unreadable: %d\n", ret);
 	vmsg_device_broken(vd, "its configuration cannot be read");
@@ -147,6 +165,22 @@ void vmsg_config_invalidate(struct vmsg_device *vd)
 {
 	atomic_set(&vd->cfg_stale, 1);
 }
+EXPORT_SYMBOL_IF_KUNIT(vmsg_config_invalidate);
+
+/*
+ * virtio_blk hands what it reads as size_max to the block layer.  That warns of
+ * less than a page, and takes 0 for 64 KiB: the requests would be larger than a
+ * window can hold, and be tried for ever.
+ */
+static void vmsg_config_sane(struct vmsg_device *vd, unsigned int offset,
+			     void *buf, unsigned int len)
+{
+	if (vd->info.device_id != VIRTIO_ID_BLOCK || len != sizeof(__le32) ||
+	    offset != offsetof(struct virtio_blk_config, size_max) ||
+	    get_unaligned_le32(buf) >= PAGE_SIZE)
+		return;
+	put_unaligned_le32(min_t(size_t, vd->limits.max_mapping, U32_MAX), buf);
+}
 
 /**
  * vmsg_config_get() - virtio_config_ops.get
@@ -155,7 +189,8 @@ void vmsg_config_invalidate(struct vmsg_device *vd)
  * @buf: receives the bytes; all zero if they cannot be read
  * @len: how many
  *
- * Never returns bytes of two generations.
+ * Never returns bytes of two generations, nor a size_max of a block device that
+ * the block layer would not take.
  *
  * Context: may sleep.
  */
@@ -169,12 +204,14 @@ void vmsg_config_get(struct virtio_device *vdev, unsigned int offset, void *buf,
 	mutex_lock(&vd->cfg_lock);
 	ret = vmsg_config_refresh(vd);
 	if (!ret) {
-		if (offset <= vd->cfg_len && len <= vd->cfg_len - offset)
+		if (offset <= vd->cfg_len && len <= vd->cfg_len - offset) {
 			memcpy(buf, vd->cfg + offset, len);
-		else
+			vmsg_config_sane(vd, offset, buf, len);
+		} else {
 			vmsg_dev_log(err, vd,
 				     "no configuration at %u+%u: the device has %u bytes\n",
 				     offset, len, vd->cfg_len);
+		}
 	}
 	mutex_unlock(&vd->cfg_lock);
 	if (ret)
@@ -285,6 +322,16 @@ u32 vmsg_config_generation(struct virtio_device *vdev)
 
 /* Status */
 
+/* Why there is no transaction: the device or the link is gone, or there is no memory. */
+static int vmsg_no_xfer(struct vmsg_device *vd)
+{
+	struct virtio_msg_bus *bus = vd->bus;
+
+	return test_bit(VMSG_DEV_DEAD, &vd->flags) ||
+	       READ_ONCE(bus->state) != VMSG_BUS_RUNNING ||
+	       READ_ONCE(vd->epoch) != READ_ONCE(bus->engine.epoch) ? -ENOTCONN : -ENOMEM;
+}
+
 /**
  * vmsg_write_status() - SET_DEVICE_STATUS
  * @vd: the device
@@ -300,7 +347,7 @@ int vmsg_write_status(struct vmsg_device *vd, u32 status, u32 *now)
 	int ret;
 
 	if (!x)
-		return -ENOTCONN;
+		return vmsg_no_xfer(vd);
 	ret = vmsg_xfer_call(x, vmsg_req_set_status(x->wire, x->req, x->cap,
 						    vd->num, status));
 	if (!ret)
@@ -315,7 +362,7 @@ static int vmsg_read_status(struct vmsg_device *vd, u32 *now)
 	int ret;
 
 	if (!x)
-		return -ENOTCONN;
+		return vmsg_no_xfer(vd);
 	ret = vmsg_xfer_call(x, vmsg_req_get_status(x->wire, x->req, x->cap,
 						    vd->num));
 	if (!ret)
@@ -357,6 +404,16 @@ void vmsg_set_status_op(struct virtio_device *vdev, u8 status)
 	int ret;
 
 	mutex_lock(&vd->life_lock);
+	/*
+	 * Another driver, or the same once more, after one whose probe function has
+	 * failed: the virtio core leaves the reset between them to nobody.
+	 */
+	if (READ_ONCE(vd->status) & status & VIRTIO_CONFIG_S_FAILED) {
+		clear_bit(VMSG_DEV_LIVE, &vd->flags);
+		vmsg_device_mute(vd);
+		if (!vmsg_wait_for_reset(vd))
+			status = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER;
+	}
 	/* Used events may come before the answer. */
 	if (status & VIRTIO_CONFIG_S_DRIVER_OK)
 		set_bit(VMSG_DEV_LIVE, &vd->flags);
@@ -371,7 +428,7 @@ void vmsg_set_status_op(struct virtio_device *vdev, u8 status)
 			vmsg_device_broken(vd, "it asks for a reset");
 		else
 			started = status & VIRTIO_CONFIG_S_DRIVER_OK;
-	} else if (ret != -ENOTCONN) {
+	} else if (ret != -ENOTCONN && ret != -ENODEV) {
 		vmsg_dev_log(err, vd, "status %#x not set: %d\n", status, ret);
 		if (status & VIRTIO_CONFIG_S_DRIVER_OK)
 			vmsg_device_broken(vd, "it does not start");
@@ -386,7 +443,9 @@ void vmsg_set_status_op(struct virtio_device *vdev, u8 status)
  * vmsg_wait_for_reset() - reset a device and see that it has
  * @vd: the device
  *
- * Polls with growing steps, from half a millisecond to a tenth of a second.
+ * Polls with growing steps, from half a millisecond to a tenth of a second.  For
+ * lack of memory nothing is given up either: a device that was not reset goes on
+ * writing.
  *
  * Context: may sleep; the caller holds life_lock.
  * Return: 0; -ETIMEDOUT; the errno of the transaction.
@@ -395,18 +454,20 @@ int vmsg_wait_for_reset(struct vmsg_device *vd)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(vmsg_reset_ms);
 	unsigned int us = 500;
+	bool told = false;
 	u32 now = 0;
 	int ret;
 
-	ret = vmsg_write_status(vd, 0, &now);
-	while (!ret && now) {
+	for (;;) {
+		ret = told ? vmsg_read_status(vd, &now) : vmsg_write_status(vd, 0, &now);
+		told |= !ret;
+		if ((ret && ret != -ENOMEM) || (!ret && !now))
+			return ret;
 		if (time_after(jiffies, end))
-			return -ETIMEDOUT;
+			return ret ?: -ETIMEDOUT;
 		usleep_range(us, 2 * us);
 		us = min(2 * us, 100000U);
-		ret = vmsg_read_status(vd, &now);
 	}
-	return ret;
 }
 
 /**
@@ -421,6 +482,7 @@ int vmsg_wait_for_reset(struct vmsg_device *vd)
 void vmsg_reset_op(struct virtio_device *vdev)
 {
 	struct vmsg_device *vd = to_vmsg_device(vdev);
+	bool ended;
 	int ret;
 
 	/* register_virtio_device() resets first, once its locks exist. */
@@ -429,22 +491,60 @@ void vmsg_reset_op(struct virtio_device *vdev)
 	clear_bit(VMSG_DEV_LIVE, &vd->flags);
 	vmsg_device_mute(vd);
 	ret = vmsg_wait_for_reset(vd);
-	/* The driver takes its buffers back, but the device may still write them. */
-	if (ret) {
+	/*
+	 * The driver takes its buffers back, but the device may still write them;
+	 * not one that its peer has taken away, nor one that was broken, if it has
+	 * reset.
+	 */
+	ended = !ret || ret == -ENODEV;
+	if (ret)
 		vmsg_device_let_go(vd);
-		vmsg_vqs_condemn(vd, false);
-	}
-	if (ret && ret != -ENOTCONN) {
+	if (ret || test_bit(VMSG_DEV_BROKEN, &vd->flags))
+		vmsg_vqs_condemn(vd, ended);
+	if (ret && ret != -ENOTCONN && ret != -ENODEV) {
 		vmsg_dev_log(err, vd, "not reset: %d\n", ret);
 		vmsg_device_broken(vd, "it does not reset");
 	}
 	WRITE_ONCE(vd->status, 0);
 	mutex_unlock(&vd->life_lock);
 	vmsg_config_invalidate(vd);
+	/* Those that are on their way still run. */
 	vmsg_synchronize_cbs(vdev);
+	vmsg_vqs_quiet(vd, ended);
 }
 
 /* Features */
+
+/*
+ * The ring code says -ENOMEM when a split ring's buffer cannot be mapped, and
+ * -EIO when a packed ring's cannot.  virtio_blk and virtio_scsi try again after
+ * the first, and end a request with an I/O error after the second.
+ */
+static bool vmsg_needs_enomem(const struct vmsg_device *vd)
+{
+	return vd->info.device_id == VIRTIO_ID_BLOCK ||
+	       vd->info.device_id == VIRTIO_ID_SCSI;
+}
+
+/*
+ * Drivers that kick and then wait, with interrupts off, until the device has used
+ * their buffer.  virtio_console does so with each line, while others wait for its
+ * locks in the same way: in the end there is no CPU left for a worker that the
+ * kick needs.  virtio_iommu does so with each request.
+ */
+static bool vmsg_waits_with_irqs_off(const struct vmsg_device *vd)
+{
+	return vd->info.device_id == VIRTIO_ID_CONSOLE ||
+	       vd->info.device_id == VIRTIO_ID_IOMMU;
+}
+
+/* Does a kick of this link need a worker, or a process, to reach the device side? */
+static bool vmsg_kick_needs_worker(const struct virtio_msg_bus *bus)
+{
+	if (bus->desc->quirks & VIRTIO_MSG_Q_WORKER_KICK)
+		return true;
+	return !(bus->desc->flags & VIRTIO_MSG_T_ATOMIC_SEND) && !bus->link.kick_words;
+}
 
 /**
  * vmsg_offered_features() - bits 0 to 63 that drivers may see
@@ -465,10 +565,14 @@ u64 vmsg_offered_features(struct vmsg_device *vd)
 	if (vd->bus->link.kick_words)
 		features &= ~BIT_ULL(VIRTIO_F_NOTIFICATION_DATA);
 	/* What a successor has to do cannot be read from a packed ring. */
-	if (vd->bus->link.may_return)
+	if (vd->bus->link.may_return && vmsg_type_resumes(vd->info.device_id))
+		features &= ~BIT_ULL(VIRTIO_F_RING_PACKED);
+	/* A window may be full. */
+	if (vd->bus->win && vmsg_needs_enomem(vd))
 		features &= ~BIT_ULL(VIRTIO_F_RING_PACKED);
 	return features;
 }
+EXPORT_SYMBOL_IF_KUNIT(vmsg_offered_features);
 
 /**
  * vmsg_send_features() - SET_DRIVER_FEATURES
@@ -534,6 +638,11 @@ int vmsg_set_features(struct vmsg_device *vd, u64 wanted, u64 high)
 	if (vd->bus->win && !virtio_has_feature(vdev, VIRTIO_F_ACCESS_PLATFORM)) {
 		vmsg_dev_log(err, vd,
 			     "device and driver must support ACCESS_PLATFORM\n");
+		return -EINVAL;
+	}
+	if (vmsg_kick_needs_worker(vd->bus) && vmsg_waits_with_irqs_off(vd)) {
+		vmsg_dev_log(err, vd,
+			     "its driver would hang the system: it waits with interrupts off, and what kicks of this bus need, a worker or a process, may get no CPU meanwhile\n");
 		return -EINVAL;
 	}
 	vd->accepted[0] = vdev->features;

@@ -88,14 +88,14 @@ DEFINE_SHOW_ATTRIBUTE(vmsg_counters);
 
 static void vmsg_show_xfers(struct seq_file *s, struct list_head *list, const char *what)
 {
-	u64 now = ktime_get_ns();
+	unsigned long now = jiffies;
 	struct vmsg_xfer *x;
 
 	list_for_each_entry(x, list, node)
-		seq_printf(s, "%#x %u %s %s %llu us\n", x->xid, x->hdr.dev_num,
+		seq_printf(s, "%#x %u %s %s %u us\n", x->xid, x->hdr.dev_num,
 			   vmsg_msg_name(x->hdr.type & VIRTIO_MSG_TYPE_BUS,
 					 x->hdr.msg_id),
-			   what, div_u64(now - x->started, 1000));
+			   what, jiffies_to_usecs(now - x->since));
 }
 
 static int vmsg_inflight_show(struct seq_file *s, void *unused)
@@ -112,38 +112,80 @@ static int vmsg_inflight_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(vmsg_inflight);
 
-static int vmsg_devices_show(struct seq_file *s, void *unused)
+/* For each device that is registered; it stays meanwhile. */
+static void vmsg_show_each(struct seq_file *s,
+			   void (*show)(struct seq_file *s, struct vmsg_device *vd))
 {
 	struct virtio_msg_bus *bus = s->private;
 	struct vmsg_device *vd;
 	struct vmsg_slot *slot;
 	unsigned long index;
 
-	seq_puts(s, "# number id status uuid messages kicks used max_mapping name\n");
 	xa_for_each(&bus->slots, index, slot) {
 		vd = vmsg_device_get(slot);
 		if (!vd)
 			continue;
-		seq_printf(s, "%u %u %#x %pUb %lld %lld %lld %zu ", vd->num,
-			   vd->info.device_id, READ_ONCE(vd->status),
-			   vd->info.uuid, atomic64_read(&vd->messages),
-			   atomic64_read(&vd->kicks), atomic64_read(&vd->used),
-			   vd->limits.max_mapping);
-		/* Our reference keeps the memory, but not the device's name. */
-		if (test_bit(VMSG_DEV_READY, &vd->flags))
-			seq_printf(s, "virtio%d\n", vd->vdev.index);
-		else
-			seq_puts(s, "-\n");
+		show(s, vd);
 		vmsg_device_put(vd);
 	}
+}
+
+static void vmsg_show_device(struct seq_file *s, struct vmsg_device *vd)
+{
+	seq_printf(s, "%u %u %#x %pUb %lld %lld %lld %zu ", vd->num,
+		   vd->info.device_id, READ_ONCE(vd->status),
+		   vd->info.uuid, atomic64_read(&vd->messages),
+		   atomic64_read(&vd->kicks), atomic64_read(&vd->used),
+		   vd->limits.max_mapping);
+	/* Our reference keeps the memory, but not the device's name. */
+	if (test_bit(VMSG_DEV_READY, &vd->flags))
+		seq_printf(s, "virtio%d\n", vd->vdev.index);
+	else
+		seq_puts(s, "-\n");
+}
+
+static int vmsg_devices_show(struct seq_file *s, void *unused)
+{
+	seq_puts(s, "# number id status uuid messages kicks used max_mapping name\n");
+	vmsg_show_each(s, vmsg_show_device);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(vmsg_devices);
+
+static void vmsg_show_queues(struct seq_file *s, struct vmsg_device *vd)
+{
+	struct vmsg_track_state st;
+	struct vmsg_vqs *vqs;
+	struct vmsg_vq *q;
+	unsigned int i;
+
+	mutex_lock(&vd->vq_lock);
+	vqs = rcu_dereference_protected(vd->vqs, lockdep_is_held(&vd->vq_lock));
+	for (i = 0; vqs && i < vqs->num; i++) {
+		q = vqs->q[i];
+		if (!q || !vmsg_track_inspect(q, &st))
+			continue;
+		seq_printf(s, "%u %u %u %u %u %u %u %u %u %s%s\n", vd->num, q->index,
+			   st.num, st.out, st.added, st.done, st.used, st.used_event,
+			   st.avail_event, READ_ONCE(q->stopped) ? "stopped" : "runs",
+			   st.lost ? ",lost" : "");
+	}
+	mutex_unlock(&vd->vq_lock);
+}
+
+static int vmsg_queues_show(struct seq_file *s, void *unused)
+{
+	seq_puts(s, "# device queue size out added done used used_event avail_event state\n");
+	vmsg_show_each(s, vmsg_show_queues);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(vmsg_queues);
 
 static int vmsg_window_show(struct seq_file *s, void *unused)
 {
 	struct virtio_msg_bus *bus = s->private;
 	struct vmsg_window_stats st;
+	struct vmsg_share_stats sh;
 
 	bool there;
 
@@ -160,6 +202,13 @@ static int vmsg_window_show(struct seq_file *s, void *unused)
 	seq_printf(s, "ring bytes: %llu\nring used: %llu\n", st.ring_total, st.ring_used);
 	seq_printf(s, "maps: %llu\nfailures: %llu\nbounced: %llu\n", st.maps,
 		   st.failures, st.bounced);
+	if (!bus->share)
+		return 0;
+	vmsg_share_get_stats(bus->share, &sh);
+	seq_printf(s, "slots: %u\nslots used: %u\nslots kept: %u\n", sh.slots,
+		   sh.used, sh.kept);
+	seq_printf(s, "shared maps: %llu\nshared pages: %llu\nslots full: %llu\n",
+		   sh.maps, sh.pages, sh.full);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(vmsg_window);
@@ -178,7 +227,9 @@ void vmsg_debugfs_add(struct virtio_msg_bus *bus)
 	debugfs_create_file("counters", 0400, d, bus, &vmsg_counters_fops);
 	debugfs_create_file("inflight", 0400, d, bus, &vmsg_inflight_fops);
 	debugfs_create_file("devices", 0400, d, bus, &vmsg_devices_fops);
+	debugfs_create_file("queues", 0400, d, bus, &vmsg_queues_fops);
 	debugfs_create_file("window", 0400, d, bus, &vmsg_window_fops);
+	vmsg_fault_debugfs(bus, d);
 	bus->debugfs = d;
 }
 

@@ -17,6 +17,7 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
+#include <kunit/visibility.h>
 
 #include "internal.h"
 #include "trace.h"
@@ -33,6 +34,13 @@
  */
 #define VMSG_DRAIN_MS		2000
 #define VMSG_DRAIN_STALL_MS	500
+
+/*
+ * Then they are drained again, after this and ever longer times: what keeps them from
+ * collecting may be a peer that writes over their rings all the time.  Milliseconds.
+ */
+#define VMSG_REDRAIN_MS		100U
+#define VMSG_REDRAIN_MAX_MS	3000U
 
 /* How long a broken device may take to let go, when it is told to.  Milliseconds. */
 #define VMSG_QUIET_MS		1000
@@ -65,6 +73,7 @@ void vmsg_device_put(struct vmsg_device *vd)
 {
 	kref_put(&vd->ref, vmsg_device_free);
 }
+EXPORT_SYMBOL_IF_KUNIT(vmsg_device_put);
 
 /**
  * vmsg_device_get() - the device that is registered in a slot
@@ -85,6 +94,7 @@ struct vmsg_device *vmsg_device_get(struct vmsg_slot *slot)
 	spin_unlock_irqrestore(&slot->lock, flags);
 	return vd;
 }
+EXPORT_SYMBOL_IF_KUNIT(vmsg_device_get);
 
 /* From struct device: the virtio core has let go. */
 static void vmsg_device_release(struct device *dev)
@@ -190,11 +200,25 @@ static void vmsg_config_later(struct work_struct *work)
 		virtio_config_changed(&vd->vdev);
 }
 
+/* A driver may wait for its buffers, so the attempts to return them never end. */
+static void vmsg_drain_later(struct work_struct *work)
+{
+	struct vmsg_device *vd = container_of(to_delayed_work(work),
+					      struct vmsg_device, drain_work);
+	unsigned int left = vmsg_vqs_drain(vd, true);
+
+	vmsg_vqs_break(vd);
+	if (!left && vmsg_vqs_sure(vd))
+		return;
+	vd->drain_ms = min(2 * vd->drain_ms, VMSG_REDRAIN_MAX_MS);
+	queue_delayed_work(vmsg_wq, &vd->drain_work, msecs_to_jiffies(vd->drain_ms));
+}
+
 static struct vmsg_device *vmsg_device_new(struct vmsg_slot *slot,
 					   const struct vmsg_device_info *info,
 					   unsigned int epoch)
 {
-	struct vmsg_device *vd = kzalloc_obj(*vd);
+	struct vmsg_device *vd = vmsg_alloc(slot->bus, kzalloc_obj(*vd));
 
 	if (!vd)
 		return NULL;
@@ -204,6 +228,8 @@ static struct vmsg_device *vmsg_device_new(struct vmsg_slot *slot,
 	mutex_init(&vd->vq_lock);
 	mutex_init(&vd->cfg_lock);
 	INIT_DELAYED_WORK(&vd->cfg_work, vmsg_config_later);
+	INIT_DELAYED_WORK(&vd->drain_work, vmsg_drain_later);
+	vd->drain_ms = VMSG_REDRAIN_MS;
 	vd->slot = slot;
 	vd->bus = slot->bus;
 	get_device(&vd->bus->ctx.dev);
@@ -237,6 +263,7 @@ static void vmsg_device_gone(struct vmsg_slot *slot, struct vmsg_device *vd)
 	/* Events that found the device through the slot have come to their end. */
 	synchronize_rcu();
 	cancel_delayed_work_sync(&vd->cfg_work);
+	disable_delayed_work_sync(&vd->drain_work);
 	vmsg_device_put(vd);
 }
 
@@ -293,9 +320,26 @@ static bool vmsg_device_is_same(struct vmsg_slot *slot, struct vmsg_device *vd)
 	       !memcmp(info.uuid, vd->info.uuid, sizeof(info.uuid));
 }
 
+/**
+ * vmsg_slot_set_want() - say whether there should be a device
+ * @slot: the slot
+ * @want: whether
+ *
+ * Context: any; the caller holds slot->lock.
+ */
+void vmsg_slot_set_want(struct vmsg_slot *slot, bool want)
+{
+	lockdep_assert_held(&slot->lock);
+	if (slot->want != want)
+		atomic_add(want ? 1 : -1, &slot->bus->wanted);
+	/* Looked at without the lock, too. */
+	WRITE_ONCE(slot->want, want);
+}
+
 enum vmsg_slot_action { VMSG_SLOT_IDLE, VMSG_SLOT_ADD, VMSG_SLOT_REMOVE,
 			VMSG_SLOT_VERIFY };
 
+/* Model: life.pml. */
 static enum vmsg_slot_action vmsg_slot_next(struct vmsg_slot *slot,
 					    struct vmsg_device **vd)
 {
@@ -311,11 +355,12 @@ static enum vmsg_slot_action vmsg_slot_next(struct vmsg_slot *slot,
 		action = VMSG_SLOT_VERIFY;
 	slot->verify = false;
 	if (action != VMSG_SLOT_REMOVE)
-		slot->recycle = false;
+		WRITE_ONCE(slot->recycle, false);
 	spin_unlock_irq(&slot->lock);
 	return action;
 }
 
+/* Model: life.pml. */
 static void vmsg_slot_work(struct work_struct *work)
 {
 	struct vmsg_slot *slot = container_of(work, struct vmsg_slot, work);
@@ -337,13 +382,13 @@ static void vmsg_slot_work(struct work_struct *work)
 			/* Until the peer announces it again, maybe it just has. */
 			spin_lock_irq(&slot->lock);
 			if (!slot->verify)
-				slot->want = false;
+				vmsg_slot_set_want(slot, false);
 			spin_unlock_irq(&slot->lock);
 			break;
 		case VMSG_SLOT_REMOVE:
 			vmsg_device_remove(slot, vd);
 			spin_lock_irq(&slot->lock);
-			slot->recycle = false;
+			WRITE_ONCE(slot->recycle, false);
 			spin_unlock_irq(&slot->lock);
 			break;
 		default:
@@ -352,8 +397,10 @@ static void vmsg_slot_work(struct work_struct *work)
 			vmsg_bus_log(info, bus, "device %u is another one now\n",
 				     slot->num);
 			spin_lock_irq(&slot->lock);
-			slot->recycle = true;
+			WRITE_ONCE(slot->recycle, true);
 			spin_unlock_irq(&slot->lock);
+			/* What the old one had under way nobody gives back else. */
+			vmsg_bus_queue(bus, VMSG_EV_HOTPLUG);
 			break;
 		}
 	}
@@ -370,6 +417,8 @@ static void vmsg_slot_work(struct work_struct *work)
 void vmsg_slot_init_bus(struct virtio_msg_bus *bus)
 {
 	atomic_set(&bus->busy, 0);
+	atomic_set(&bus->wanted, 0);
+	atomic_set(&bus->served, 0);
 	init_waitqueue_head(&bus->idle);
 }
 
@@ -397,7 +446,7 @@ struct vmsg_slot *vmsg_slot_get(struct virtio_msg_bus *bus, u16 num)
 		return slot;
 	if (bus->num_slots >= vmsg_bus_max_devices(bus))
 		return ERR_PTR(-ENOSPC);
-	slot = kzalloc_obj(*slot);
+	slot = vmsg_alloc(bus, kzalloc_obj(*slot));
 	if (!slot)
 		return ERR_PTR(-ENOMEM);
 	slot->bus = bus;
@@ -428,6 +477,8 @@ static void vmsg_slot_queue(struct vmsg_slot *slot)
  * @want: a device
  * @recycle: another one than is there now
  *
+ * Model: life.pml.
+ *
  * Context: any.
  */
 void vmsg_slot_want(struct vmsg_slot *slot, bool want, bool recycle)
@@ -442,9 +493,9 @@ void vmsg_slot_want(struct vmsg_slot *slot, bool want, bool recycle)
 	if (want && slot->failures > VMSG_MAX_FAILURES &&
 	    time_before(jiffies, slot->last_failure + VMSG_PEACE))
 		want = false;
-	slot->want = want;
+	vmsg_slot_set_want(slot, want);
 	slot->verify = want;
-	slot->recycle |= recycle;
+	WRITE_ONCE(slot->recycle, slot->recycle || recycle);
 	spin_unlock_irqrestore(&slot->lock, flags);
 	vmsg_slot_queue(slot);
 }
@@ -510,21 +561,22 @@ static struct vmsg_device *vmsg_slot_failing(struct vmsg_slot *slot, bool all)
  * one used ring confuse the driver.  It is told to reset; one that does not
  * answer in time, together with all others, is drained all the same.
  */
-static void vmsg_device_quieten(struct vmsg_device *vd)
+static struct vmsg_xfer *vmsg_device_quieten(struct vmsg_device *vd)
 {
 	struct vmsg_xfer *x = vmsg_device_xfer(vd);
 
-	if (!x)
-		return;
-	if (vmsg_xfer_submit(x, vmsg_req_set_status(x->wire, x->req, x->cap,
-						    vd->num, 0))) {
+	if (x && vmsg_xfer_submit(x, vmsg_req_set_status(x->wire, x->req, x->cap,
+							 vd->num, 0))) {
 		vmsg_xfer_put(x);
-		return;
+		return NULL;
 	}
-	vd->quiet = x;
+	return x;
 }
 
-/* Returns true if it has answered, and is reset. */
+/*
+ * Returns true if it has answered, and is reset; where no DMA is in its hands, also if
+ * its peer does not have it any more.
+ */
 static bool vmsg_device_wait_quiet(struct vmsg_device *vd, unsigned long until)
 {
 	unsigned long now = jiffies;
@@ -533,9 +585,10 @@ static bool vmsg_device_wait_quiet(struct vmsg_device *vd, unsigned long until)
 
 	if (!vd->quiet)
 		return false;
-	if (!wait_for_completion_timeout(&vd->quiet->done,
-					 time_after(until, now) ? until - now : 1))
+	if (!vmsg_xfer_wait_timeout(vd->quiet, time_after(until, now) ? until - now : 1))
 		vmsg_xfer_cancel(vd->quiet);
+	else if (vd->quiet->status == -ENODEV)
+		quiet = !vd->bus->dma_dev;
 	else
 		quiet = !vd->quiet->status &&
 			!vmsg_get_status(vd->quiet->wire, &vd->quiet->pdu, &status) &&
@@ -561,8 +614,9 @@ static void vmsg_device_cut(struct vmsg_device *vd, const char *why)
  * vmsg_device_let_go() - a device did not reset: keep it from writing memory
  * @vd: the device
  *
- * For a bus without a window, before a driver takes its buffers back.  If the
- * device is being failed, it has been told to reset once more.
+ * Before a driver takes its buffers back.  If the device is being failed, it has
+ * been told to reset once more, and what it has answered is known soon.  Without a
+ * window one that has not is cut off.
  *
  * Context: may sleep.
  */
@@ -570,12 +624,10 @@ void vmsg_device_let_go(struct vmsg_device *vd)
 {
 	unsigned long end = jiffies + 2 * msecs_to_jiffies(VMSG_QUIET_MS);
 
-	if (!vd->bus->dma_dev)
-		return;
 	while (test_bit(VMSG_DEV_DEAD, &vd->flags) &&
 	       !test_bit(VMSG_DEV_QUIET, &vd->flags) && time_before(jiffies, end))
 		usleep_range(500, 1000);
-	if (!test_bit(VMSG_DEV_QUIET, &vd->flags))
+	if (vd->bus->dma_dev && !test_bit(VMSG_DEV_QUIET, &vd->flags))
 		vmsg_device_cut(vd, "a device does not reset");
 }
 
@@ -657,6 +709,8 @@ bool vmsg_devices_uncut(struct virtio_msg_bus *bus)
  * Every buffer that is out comes back to its driver as unwritten, which for a
  * block device is an I/O error; then the queues are broken.
  *
+ * Model: life.pml.
+ *
  * Context: may sleep; the bus work, or instead of it.
  */
 void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
@@ -667,6 +721,7 @@ void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 	unsigned int left, before = 0;
 	struct vmsg_device *vd, *tmp;
 	struct vmsg_slot *slot;
+	struct vmsg_xfer *x;
 	unsigned long index;
 	LIST_HEAD(failing);
 
@@ -676,16 +731,23 @@ void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 		vd = vmsg_slot_failing(slot, all);
 		if (!vd)
 			continue;
+		x = NULL;
 		/* Before the bit, which ends all transactions with it. */
 		if (!all && test_bit(VMSG_DEV_BROKEN, &vd->flags) &&
 		    !test_bit(VMSG_DEV_DEAD, &vd->flags))
-			vmsg_device_quieten(vd);
+			x = vmsg_device_quieten(vd);
 		if (all && bus->dma_dev)
 			WRITE_ONCE(slot->owed, true);
+		/* Whoever sets the bit fails the device, and has @quiet. */
 		if (test_and_set_bit(VMSG_DEV_DEAD, &vd->flags)) {
+			if (x) {
+				vmsg_xfer_cancel(x);
+				vmsg_xfer_put(x);
+			}
 			vmsg_device_put(vd);
 			continue;
 		}
+		vd->quiet = x;
 		/* A living peer that takes a sound device away is done with it. */
 		vmsg_vqs_condemn(vd, !all && !test_bit(VMSG_DEV_BROKEN, &vd->flags) &&
 				 READ_ONCE(bus->state) == VMSG_BUS_RUNNING);
@@ -699,16 +761,17 @@ void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 	 * ring, and no other follows.
 	 */
 	synchronize_rcu();
-	list_for_each_entry(vd, &failing, failing)
-		if (!vmsg_device_wait_quiet(vd, quiet) && !all && bus->dma_dev &&
-		    test_bit(VMSG_DEV_BROKEN, &vd->flags))
+	list_for_each_entry(vd, &failing, failing) {
+		if (vmsg_device_wait_quiet(vd, quiet))
+			vmsg_vqs_condemn(vd, true);
+		else if (!all && bus->dma_dev && test_bit(VMSG_DEV_BROKEN, &vd->flags))
 			vmsg_device_cut(vd, "a broken device does not reset");
-		else
-			set_bit(VMSG_DEV_QUIET, &vd->flags);
+		set_bit(VMSG_DEV_QUIET, &vd->flags);
+	}
 	do {
 		left = 0;
 		list_for_each_entry(vd, &failing, failing)
-			left += vmsg_vqs_drain(vd);
+			left += vmsg_vqs_drain(vd, false);
 		if (left != before)
 			stalled = jiffies + msecs_to_jiffies(VMSG_DRAIN_STALL_MS);
 		before = left;
@@ -719,6 +782,9 @@ void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 
 	list_for_each_entry_safe(vd, tmp, &failing, failing) {
 		vmsg_vqs_break(vd);
+		if (left || !vmsg_vqs_sure(vd))
+			queue_delayed_work(vmsg_wq, &vd->drain_work,
+					   msecs_to_jiffies(VMSG_REDRAIN_MS));
 		list_del_init(&vd->failing);
 		vmsg_device_put(vd);
 	}
@@ -731,6 +797,8 @@ void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
  *
  * It is failed, removed and, unless this happens too often, registered anew.
  * Other devices are not touched.
+ *
+ * Model: life.pml.
  *
  * Context: any.
  */
@@ -749,8 +817,8 @@ void vmsg_device_broken(struct vmsg_device *vd, const char *why)
 		slot->failures = 0;
 	slot->last_failure = jiffies;
 	again = ++slot->failures <= VMSG_MAX_FAILURES;
-	slot->want &= again;
-	slot->recycle = true;
+	vmsg_slot_set_want(slot, slot->want && again);
+	WRITE_ONCE(slot->recycle, true);
 	spin_unlock_irqrestore(&slot->lock, flags);
 	vmsg_bus_log(err, vd->bus, "device %u is broken: %s%s\n", vd->num, why,
 		     again ? "" : "; giving it up");
@@ -839,16 +907,18 @@ EXPORT_SYMBOL_GPL(virtio_msg_rx_overrun);
 /**
  * vmsg_device_event_used() - EVENT_USED has come
  * @bus: the bus
+ * @wire: revision of the message
  * @pdu: the message
  *
  * Context: any.
  * Return: 0 or -EBADMSG.
  */
-int vmsg_device_event_used(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu)
+int vmsg_device_event_used(struct virtio_msg_bus *bus, const struct vmsg_wire *wire,
+			   const struct vmsg_pdu *pdu)
 {
 	u32 vq;
 
-	if (vmsg_get_event_used(bus->engine.wire, pdu, &vq) || vq >= VMSG_MAX_VQS) {
+	if (vmsg_get_event_used(wire, pdu, &vq) || vq >= VMSG_MAX_VQS) {
 		vmsg_count(bus, VMSG_C_RX_MALFORMED);
 		return -EBADMSG;
 	}
@@ -880,6 +950,7 @@ static void vmsg_device_config_event(struct vmsg_device *vd, u32 status)
 /**
  * vmsg_device_event_config() - EVENT_CONFIG has come
  * @bus: the bus
+ * @wire: revision of the message
  * @pdu: the message
  *
  * Data in the event is not used: it may be torn; the configuration is read
@@ -888,12 +959,13 @@ static void vmsg_device_config_event(struct vmsg_device *vd, u32 status)
  * Context: any.
  * Return: 0 or -EBADMSG.
  */
-int vmsg_device_event_config(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu)
+int vmsg_device_event_config(struct virtio_msg_bus *bus, const struct vmsg_wire *wire,
+			     const struct vmsg_pdu *pdu)
 {
 	struct vmsg_device *vd;
 	u32 status, generation;
 
-	if (vmsg_get_event_config(bus->engine.wire, pdu, &status, &generation)) {
+	if (vmsg_get_event_config(wire, pdu, &status, &generation)) {
 		vmsg_count(bus, VMSG_C_RX_MALFORMED);
 		return -EBADMSG;
 	}

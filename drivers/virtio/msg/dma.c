@@ -17,6 +17,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/hashtable.h>
 #include <linux/highmem.h>
+#include <linux/io.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -42,29 +43,22 @@ struct vmsg_dma_tag {
 /**
  * struct vmsg_dma - a queue's DMA
  * @dev: the device that does it
- * @lock: guards the tags and @first, @last and @fresh; taken with interrupts
- *	off, inside track.lock
+ * @lock: guards the tags; taken with interrupts off, inside track.lock
  * @bits: size of @hash
  * @num: tags
  * @hash: tags by address
  * @tags: by number: by head of a split ring, by id of a packed one
- * @first: first mapping of the buffer that was added last
- * @last: its last
- * @fresh: the next mapping is the first of another
  * @rings: where the rings are; changed only while the queue is made, resized
  *	or freed
  */
 struct vmsg_dma {
 	struct device *dev;
-	/* guards hash, tags, first, last, fresh */
+	/* guards hash, tags */
 	spinlock_t lock;
 	unsigned int bits;
 	u32 num;
 	struct hlist_head *hash;
 	struct vmsg_dma_tag *tags;
-	u64 first;
-	u64 last;
-	bool fresh;
 	struct {
 		void *va;
 		dma_addr_t addr;
@@ -91,7 +85,8 @@ int vmsg_dma_check(struct device *dev, bool *physical)
 	*physical = false;
 	if (dma_get_mask(dev) > DMA_BIT_MASK(VMSG_DMA_BITS))
 		return -EINVAL;
-	page = alloc_page(GFP_KERNEL);
+	/* The device can read it for a moment: nothing of anybody may be in it. */
+	page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	if (!page)
 		return -ENOMEM;
 	addr = dma_map_page(dev, page, 0, PAGE_SIZE, DMA_TO_DEVICE);
@@ -125,7 +120,6 @@ int vmsg_dma_init(struct vmsg_wctx *ctx, struct device *dev, u32 num,
 	spin_lock_init(&dma->lock);
 	dma->dev = dev;
 	dma->num = num;
-	dma->fresh = true;
 	dma->bits = max(ilog2(num), 1);
 	dma->hash = kvcalloc(1UL << dma->bits, sizeof(*dma->hash), GFP_KERNEL);
 	dma->tags = kvcalloc(num, sizeof(*dma->tags), GFP_KERNEL);
@@ -157,12 +151,6 @@ void vmsg_dma_exit(struct vmsg_wctx *ctx)
 	kfree(dma);
 }
 
-static void vmsg_dma_hook(struct vmsg_wctx *ctx)
-{
-	if (ctx->ops && ctx->ops->mapping)
-		ctx->ops->mapping(ctx);
-}
-
 /**
  * vmsg_dma_map() - map a buffer
  * @ctx: the queue's context
@@ -183,12 +171,12 @@ dma_addr_t vmsg_dma_map(struct vmsg_wctx *ctx, struct page *page,
 			enum dma_data_direction dir, unsigned long attrs)
 {
 	struct vmsg_dma *dma = ctx->dma;
-	unsigned long flags;
 	dma_addr_t addr;
 
 	if (!dma)
 		return DMA_MAPPING_ERROR;
-	vmsg_dma_hook(ctx);
+	if (ctx->ops && ctx->ops->mapping)
+		ctx->ops->mapping(ctx);
 	/* The peer is gone; a buffer more would be one more to drain. */
 	if (READ_ONCE(ctx->condemned) || READ_ONCE(ctx->closed))
 		return DMA_MAPPING_ERROR;
@@ -198,12 +186,8 @@ dma_addr_t vmsg_dma_map(struct vmsg_wctx *ctx, struct page *page,
 	addr = dma_map_page_attrs(dma->dev, page, offset, size, dir, attrs);
 	if (dma_mapping_error(dma->dev, addr))
 		return DMA_MAPPING_ERROR;
-	spin_lock_irqsave(&dma->lock, flags);
-	if (dma->fresh)
-		dma->first = addr;
-	dma->fresh = false;
-	dma->last = addr;
-	spin_unlock_irqrestore(&dma->lock, flags);
+	if (ctx->ops && ctx->ops->mapped)
+		ctx->ops->mapped(ctx, addr);
 	return addr;
 }
 
@@ -215,21 +199,25 @@ static struct hlist_head *vmsg_dma_bucket(struct vmsg_dma *dma, u64 addr)
 /* Whose first mapping is at @addr?  It is forgotten.  num if nobody's. */
 static u32 vmsg_dma_take_tag(struct vmsg_dma *dma, u64 addr)
 {
+	struct hlist_head *bucket = vmsg_dma_bucket(dma, addr);
 	struct vmsg_dma_tag *t;
 	u32 found = dma->num;
 	unsigned long flags;
 
+	/*
+	 * Most are not the first of their buffer.  The tag of one that is has been
+	 * there since @ops->unmapping returned.
+	 */
+	if (hlist_empty(bucket))
+		return found;
 	spin_lock_irqsave(&dma->lock, flags);
-	hlist_for_each_entry(t, vmsg_dma_bucket(dma, addr), node) {
+	hlist_for_each_entry(t, bucket, node) {
 		if (t->addr != addr)
 			continue;
 		hlist_del_init(&t->node);
 		found = t - dma->tags;
 		break;
 	}
-	/* A buffer that did not get as far as the ring. */
-	if (found == dma->num && addr == dma->first)
-		dma->fresh = true;
 	spin_unlock_irqrestore(&dma->lock, flags);
 	return found;
 }
@@ -253,7 +241,8 @@ void vmsg_dma_unmap(struct vmsg_wctx *ctx, dma_addr_t addr, size_t size,
 	if (!dma)
 		return;
 	/* A buffer may come back before another one was added behind it. */
-	vmsg_dma_hook(ctx);
+	if (ctx->ops && ctx->ops->unmapping)
+		ctx->ops->unmapping(ctx);
 	tag = vmsg_dma_take_tag(dma, addr);
 	dma_unmap_page_attrs(dma->dev, addr, size, dir, attrs);
 	if (tag < dma->num && ctx->ops && ctx->ops->unmapped)
@@ -360,15 +349,11 @@ void vmsg_dma_free_ring(struct vmsg_wctx *ctx, size_t size, void *va,
 /**
  * vmsg_dma_set_tag() - know the buffer that was added last when it comes back
  * @ctx: the queue's context
- * @addr: address of its first descriptor; it may come from memory that the peer
- *	can write
+ * @addr: what vmsg_dma_map() returned for its first descriptor
  * @tag: handed to @ctx->ops->unmapped
  *
- * The first descriptor is the first that was mapped, or an indirect table,
- * which is mapped last.
- *
  * Context: any.
- * Return: false if @addr is neither, or if the tag is out of range or in use.
+ * Return: false if the tag is out of range or in use.
  */
 bool vmsg_dma_set_tag(struct vmsg_wctx *ctx, u64 addr, u32 tag)
 {
@@ -381,9 +366,7 @@ bool vmsg_dma_set_tag(struct vmsg_wctx *ctx, u64 addr, u32 tag)
 		return false;
 	t = &dma->tags[tag];
 	spin_lock_irqsave(&dma->lock, flags);
-	ok = hlist_unhashed(&t->node) && !dma->fresh &&
-	     (addr == dma->first || addr == dma->last);
-	dma->fresh = true;
+	ok = hlist_unhashed(&t->node);
 	if (ok) {
 		t->addr = addr;
 		hlist_add_head(&t->node, vmsg_dma_bucket(dma, addr));

@@ -22,6 +22,8 @@
 #include <linux/xarray.h>
 
 #include "dma.h"
+#include "fault.h"
+#include "share.h"
 #include "window.h"
 #include "wire.h"
 
@@ -117,6 +119,10 @@ enum vmsg_bus_state {
 #define VMSG_EV_HOTPLUG		3
 #define VMSG_EV_AWAY		4
 
+/* virtio_msg_bus.recover_s: at most, in seconds, and for ever */
+#define VMSG_RECOVER_MAX	600
+#define VMSG_RECOVER_NEVER	UINT_MAX
+
 /* Bits of virtio_msg_bus.alive_flags */
 #define VMSG_ALIVE_ASKED	0	/* a PING is under way */
 
@@ -138,7 +144,8 @@ enum vmsg_xfer_state {
  * @epoch: link for which the request was packed; stale ones are not sent
  * @xid: transaction ID, valid while SENT
  * @hdr: header of the request, what a response is matched against
- * @started: time of submission, ktime ns
+ * @since: time of submission, jiffies
+ * @started: the same in ns, for the tracepoint; 0 when nobody looks
  * @deadline: jiffies at which the reaper ends it
  * @internal: sent although the link is being brought back into step
  * @status: result, valid after completion
@@ -146,7 +153,8 @@ enum vmsg_xfer_state {
  * @complete: called exactly once after submission: on response, refusal,
  *	time-out, cancel, loss of the peer and shutdown.  Any context, no lock
  *	held.
- * @done: for vmsg_xfer_call()
+ * @wait: see vmsg_xfer_wait()
+ * @done: for that
  * @cap: bytes of room for the request, and as many for the response
  * @req_len: bytes of request
  * @req: the request
@@ -163,12 +171,14 @@ struct vmsg_xfer {
 	unsigned int epoch;
 	u32 xid;
 	struct vmsg_hdr hdr;
+	unsigned long since;
 	u64 started;
 	unsigned long deadline;
 	bool internal;
 	int status;
 	struct vmsg_pdu pdu;
 	void (*complete)(struct vmsg_xfer *x);
+	atomic_t wait;
 	struct completion done;
 	u16 cap;
 	u16 req_len;
@@ -270,6 +280,9 @@ struct vmsg_engine {
  * @probing: workqueue of the devices' works
  * @slots: struct vmsg_slot by device number
  * @num_slots: how many
+ * @wanted: of these, where there should be a device
+ * @found: how many devices a scan has found, while it makes their slots
+ * @served: devices that have their queues
  * @busy: works of slots that are queued or run
  * @idle: woken when @busy falls to zero
  * @hot_ready: bitmap of the device numbers that were announced and wait for
@@ -278,6 +291,10 @@ struct vmsg_engine {
  * @alive: the keep-alive's work
  * @alive_flags: VMSG_ALIVE_*
  * @keepalive_ms: after how long a silence it asks; 0: never
+ * @recover_s: how long devices wait for a successor of a peer that was lost;
+ *	0: not at all, VMSG_RECOVER_NEVER: until one comes
+ * @away_since: jiffies when they began to
+ * @giveup: ends their waiting
  * @rx_count: frames received
  * @rx_last: what vmsg_bus_heard() said when @alive last looked
  * @rx_seen: what it said when the PING was sent
@@ -285,10 +302,12 @@ struct vmsg_engine {
  * @dma_physical: its addresses are physical ones
  * @win_lock: guards the exchange of @win against readers of debugfs
  * @win: the window, NULL where the device reaches all of memory
+ * @share: slots for buffers that are shared one by one, or NULL
  * @last_win: where it lies
  * @stats: counters
  * @log: limits what is written to the log
  * @debugfs: directory
+ * @faults: that a test wants, or NULL
  * @stopping: unregister has begun
  * @frozen: suspended: @work does nothing
  * @cut: the device side does not reach memory yet; bus work only
@@ -311,6 +330,9 @@ struct virtio_msg_bus {
 	struct workqueue_struct *probing;
 	struct xarray slots;
 	unsigned int num_slots;
+	atomic_t wanted;
+	unsigned int found;
+	atomic_t served;
 	atomic_t busy;
 	wait_queue_head_t idle;
 	unsigned long *hot_ready;
@@ -318,6 +340,9 @@ struct virtio_msg_bus {
 	struct delayed_work alive;
 	unsigned long alive_flags;
 	unsigned int keepalive_ms;
+	unsigned int recover_s;
+	unsigned long away_since;
+	struct delayed_work giveup;
 	atomic_t rx_count;
 	u32 rx_last;
 	u32 rx_seen;
@@ -326,10 +351,12 @@ struct virtio_msg_bus {
 	/* guards the exchange of win */
 	struct mutex win_lock;
 	struct vmsg_window *win;
+	struct vmsg_share *share;
 	struct virtio_msg_window last_win;
 	struct vmsg_stats stats;
 	struct ratelimit_state log;
 	struct dentry *debugfs;
+	struct vmsg_faults *faults;
 	bool stopping;
 	bool frozen;
 	bool cut;
@@ -369,10 +396,12 @@ struct vmsg_slot {
 /**
  * struct vmsg_vqs - a device's queue table, replaced as a whole
  * @num: entries
+ * @calls: where the driver's callbacks run, if they sleep; else NULL
  * @q: by index of the device; NULL where the driver does not use the queue
  */
 struct vmsg_vqs {
 	unsigned int num;
+	struct workqueue_struct *calls;
 	struct vmsg_vq *q[];
 };
 
@@ -420,6 +449,8 @@ struct vmsg_vqs {
  * @cfg_stale: an event said that the device has newer; any context
  * @cfg_last: jiffies when the driver was last told of a change
  * @cfg_work: tells it again after a storm
+ * @drain_work: goes on draining, where a peer that writes on has kept it from ending
+ * @drain_ms: when it comes next
  * @limits: what max_mapping_size() is asked on; settled with the budget
  * @rcu: the memory goes after readers in interrupts have left
  * @messages: transactions made, for people
@@ -456,6 +487,8 @@ struct vmsg_device {
 	atomic_t cfg_stale;
 	unsigned long cfg_last;
 	struct delayed_work cfg_work;
+	struct delayed_work drain_work;
+	unsigned int drain_ms;
 	struct vmsg_wctx limits;
 	struct rcu_head rcu;
 	atomic64_t messages;
@@ -465,8 +498,10 @@ struct vmsg_device {
 
 /**
  * struct vmsg_track - which buffers of a queue the device has, known exactly
- * @lock: guards the rest; taken with interrupts off
- * @lost: something made no sense; the queue cannot be drained
+ * @lock: guards the rest, but for the @map_ fields; taken with interrupts off
+ * @lost: which buffers are out is not known
+ * @spoilt: nor is it any more, because the peer has changed descriptors
+ * @doubt: the ring code had given back another number of buffers
  * @num: entries of the ring
  * @packed: ring format
  * @desc: descriptor table, or packed ring; like the next two it is memory that
@@ -482,15 +517,30 @@ struct vmsg_device {
  * @out: bitmap of heads (packed: buffer ids) that are out
  * @seen: bitmap for draining: those of @out that are in the used ring
  * @count: how many
- * @len: packed: descriptors of each buffer by id
- * @last: packed: last entry of the free list that each buffer took, by id
- * @next: packed: the free list of ids
- * @free: packed: its head
+ * @num_free: split: what virtqueue.num_free was when all was settled
+ * @len: descriptors of each buffer by head
+ * @last: last entry of the free list that each buffer took, by head
+ * @next: the free list
+ * @free: its first entry
+ * @back: split: head of the buffer that came back last, until it is settled
+ * @map_next: where the next buffer will be, as found before it is mapped; written
+ *	under the driver's lock
+ * @map_at: where the buffer will be for which mappings are being made; this and
+ *	the next three are written under the driver's lock, and read when that
+ *	buffer has been added
+ * @map_num: mappings that were made for it
+ * @map_first: the first
+ * @map_last: the last
+ * @sweep: next head to try, where all have to be
+ * @sweep_at: where it was offered
+ * @offered: it was
  */
 struct vmsg_track {
-	/* guards all of this */
+	/* guards all of this but map_* */
 	spinlock_t lock;
 	bool lost;
+	bool spoilt;
+	bool doubt;
 	u16 num;
 	bool packed;
 	void *desc;
@@ -504,10 +554,42 @@ struct vmsg_track {
 	unsigned long *out;
 	unsigned long *seen;
 	unsigned int count;
+	unsigned int num_free;
 	u16 *len;
 	u16 *last;
 	u16 *next;
 	u16 free;
+	u16 back;
+	u16 map_next;
+	u16 map_at;
+	unsigned int map_num;
+	u64 map_first;
+	u64 map_last;
+	unsigned int sweep;
+	u16 sweep_at;
+	bool offered;
+};
+
+/**
+ * struct vmsg_track_state - how far a queue is, for people
+ * @num: size
+ * @out: buffers that the device has
+ * @added: where the next buffer comes, of all that were added
+ * @done: buffers that came back
+ * @used: split: the ring's used index; else as @done
+ * @used_event: split: the used index with which the driver wants to be told
+ * @avail_event: split: the avail index with which the device wants to be kicked
+ * @lost: it is not known which buffers are out, or the device changed descriptors
+ */
+struct vmsg_track_state {
+	unsigned int num;
+	unsigned int out;
+	u16 added;
+	u16 done;
+	u16 used;
+	u16 used_event;
+	u16 avail_event;
+	bool lost;
 };
 
 /**
@@ -518,7 +600,9 @@ struct vmsg_track {
  * @index: number of the queue on the device
  * @kick: on engine.kicks while an EVENT_AVAIL waits; guarded by engine.lock
  * @next: what NOTIFICATION_DATA adds; guarded by engine.lock
- * @stopped: reset by its driver: not to be kicked
+ * @stopped: reset by its driver, alone or with the device: no kicks, no callbacks
+ * @called: times that the driver is to be called; whoever makes it 1 does so
+ * @call: calls the driver, in a table with @calls; else goes on with it
  * @track: what the device has
  */
 struct vmsg_vq {
@@ -529,6 +613,8 @@ struct vmsg_vq {
 	struct list_head kick;
 	u32 next;
 	bool stopped;
+	atomic_t called;
+	struct work_struct call;
 	struct vmsg_track track;
 };
 
@@ -566,9 +652,10 @@ extern struct workqueue_struct *vmsg_wq;
 extern unsigned int vmsg_timeout_ms;
 extern unsigned int vmsg_max_devices;
 extern unsigned int vmsg_keepalive_ms;
+extern unsigned int vmsg_recover_s;
 
 /* xfer.c */
-int vmsg_engine_init(struct virtio_msg_bus *bus);
+void vmsg_engine_init(struct virtio_msg_bus *bus);
 void vmsg_engine_exit(struct virtio_msg_bus *bus);
 int vmsg_engine_open(struct virtio_msg_bus *bus, const struct vmsg_wire *wire,
 		     u16 max_msg);
@@ -577,6 +664,8 @@ struct vmsg_xfer *vmsg_xfer_alloc(struct virtio_msg_bus *bus, gfp_t gfp);
 void vmsg_xfer_put(struct vmsg_xfer *x);
 int vmsg_xfer_submit(struct vmsg_xfer *x, int len);
 int vmsg_xfer_call(struct vmsg_xfer *x, int len);
+void vmsg_xfer_wait(struct vmsg_xfer *x);
+bool vmsg_xfer_wait_timeout(struct vmsg_xfer *x, unsigned long timeout);
 bool vmsg_xfer_cancel(struct vmsg_xfer *x);
 int vmsg_engine_response(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu,
 			 const void *frame);
@@ -591,7 +680,9 @@ bool vmsg_bus_set_state(struct virtio_msg_bus *bus, enum vmsg_bus_state to);
 const char *vmsg_bus_state_name(enum vmsg_bus_state state);
 void vmsg_bus_queue(struct virtio_msg_bus *bus, unsigned int event);
 void vmsg_bus_dead(struct virtio_msg_bus *bus, const char *why);
+void vmsg_bus_give_up(struct virtio_msg_bus *bus);
 int vmsg_bus_ping(struct virtio_msg_bus *bus, u64 *ns);
+int vmsg_bus_rx(struct virtio_msg_bus *bus, const void *frame, size_t len);
 extern const struct attribute_group *vmsg_bus_groups[];
 
 /* quirks.c */
@@ -601,6 +692,7 @@ const struct vmsg_wire *vmsg_bus_wire(const struct virtio_msg_bus *bus,
 
 /* device.c */
 struct vmsg_slot *vmsg_slot_get(struct virtio_msg_bus *bus, u16 num);
+void vmsg_slot_set_want(struct vmsg_slot *slot, bool want);
 void vmsg_slot_want(struct vmsg_slot *slot, bool want, bool recycle);
 void vmsg_slot_init_bus(struct virtio_msg_bus *bus);
 void vmsg_slots_flush(struct virtio_msg_bus *bus);
@@ -612,9 +704,9 @@ int vmsg_read_info(struct virtio_msg_bus *bus, u16 num,
 		   struct vmsg_device_info *info, unsigned int *epoch);
 int vmsg_read_features(struct vmsg_device *vd, u64 features[2]);
 void vmsg_device_broken(struct vmsg_device *vd, const char *why);
-int vmsg_device_event_config(struct virtio_msg_bus *bus,
+int vmsg_device_event_config(struct virtio_msg_bus *bus, const struct vmsg_wire *wire,
 			     const struct vmsg_pdu *pdu);
-int vmsg_device_event_used(struct virtio_msg_bus *bus,
+int vmsg_device_event_used(struct virtio_msg_bus *bus, const struct vmsg_wire *wire,
 			   const struct vmsg_pdu *pdu);
 void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all);
 void vmsg_device_let_go(struct vmsg_device *vd);
@@ -625,6 +717,10 @@ void vmsg_devices_thaw(struct virtio_msg_bus *bus);
 /* resume.c */
 void vmsg_devices_away(struct virtio_msg_bus *bus);
 void vmsg_devices_resume(struct virtio_msg_bus *bus);
+bool vmsg_type_resumes(u32 device_id);
+void vmsg_recover_init(struct virtio_msg_bus *bus);
+void vmsg_recover_set(struct virtio_msg_bus *bus, unsigned int s);
+bool vmsg_recover_begin(struct virtio_msg_bus *bus, const char *why);
 #if IS_ENABLED(CONFIG_KUNIT)
 extern u32 vmsg_resume_type;
 #endif
@@ -661,8 +757,10 @@ void vmsg_synchronize_cbs(struct virtio_device *vdev);
 int vmsg_disable_vq_and_reset(struct virtqueue *vq);
 int vmsg_enable_vq_after_reset(struct virtqueue *vq);
 void vmsg_vqs_used(struct vmsg_device *vd, u16 index, bool all);
+void vmsg_vqs_quiet(struct vmsg_device *vd, bool ended);
 void vmsg_vqs_condemn(struct vmsg_device *vd, bool gone);
-unsigned int vmsg_vqs_drain(struct vmsg_device *vd);
+unsigned int vmsg_vqs_drain(struct vmsg_device *vd, bool again);
+bool vmsg_vqs_sure(struct vmsg_device *vd);
 bool vmsg_vqs_can_resume(struct vmsg_device *vd);
 int vmsg_vqs_resume(struct vmsg_device *vd);
 void vmsg_vqs_go(struct vmsg_device *vd);
@@ -674,8 +772,14 @@ void vmsg_vqs_break(struct vmsg_device *vd);
 int vmsg_track_init(struct vmsg_vq *q);
 int vmsg_track_renew(struct vmsg_vq *q);
 void vmsg_track_exit(struct vmsg_vq *q);
+void vmsg_track_quiet(struct vmsg_vq *q);
 unsigned int vmsg_track_drain(struct vmsg_vq *q);
+bool vmsg_track_sweeps(const struct vmsg_vq *q);
+unsigned int vmsg_track_sweep(struct vmsg_vq *q, bool again);
+bool vmsg_track_swept(struct vmsg_vq *q);
+bool vmsg_track_doubts(struct vmsg_vq *q);
 int vmsg_track_resume(struct vmsg_vq *q);
+bool vmsg_track_inspect(struct vmsg_vq *q, struct vmsg_track_state *st);
 extern const struct vmsg_wctx_ops vmsg_track_ops;
 
 /* vdev_glue.c, or compat/ on kernels without virtio_map_ops */

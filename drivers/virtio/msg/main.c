@@ -32,6 +32,12 @@ module_param_named(keepalive_ms, vmsg_keepalive_ms, uint, 0644);
 MODULE_PARM_DESC(keepalive_ms,
 		 "silence after which a peer is asked for a sign of life, on buses that start from now on, milliseconds; 0 never asks (default 2000)");
 
+unsigned int vmsg_recover_s = 30;
+module_param_named(recover_s, vmsg_recover_s, uint, 0644);
+MODULE_PARM_DESC(recover_s,
+		 "how long devices wait for a successor of a peer that was lost, on buses that start from now on, seconds; 0: not at all (default 30, at most 600)");
+EXPORT_SYMBOL_IF_KUNIT(vmsg_recover_s);
+
 const struct class vmsg_class = {
 	.name = "virtio-msg",
 	.dev_groups = vmsg_bus_groups,

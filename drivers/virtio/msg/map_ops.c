@@ -14,6 +14,7 @@
 #include <kunit/visibility.h>
 #include "dma.h"
 #include "map_ops.h"
+#include "share.h"
 #include "window.h"
 
 static_assert(sizeof(dma_addr_t) == sizeof(u64));
@@ -29,30 +30,30 @@ static dma_addr_t vmsg_map_page(union virtio_map map, struct page *page,
 				unsigned long attrs)
 {
 	/* VMSG_WIN_ERROR is DMA_MAPPING_ERROR: Kconfig asks for 64 bits. */
-	return vmsg_window_map(vmsg_map_ctx(map), page, offset, size, dir,
-			       attrs & DMA_ATTR_SKIP_CPU_SYNC);
+	return vmsg_buf_map(vmsg_map_ctx(map), page, offset, size, dir,
+			    attrs & DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 static void vmsg_unmap_page(union virtio_map map, dma_addr_t map_handle,
 			    size_t size, enum dma_data_direction dir,
 			    unsigned long attrs)
 {
-	vmsg_window_unmap(vmsg_map_ctx(map), map_handle, size, dir,
-			  attrs & DMA_ATTR_SKIP_CPU_SYNC);
+	vmsg_buf_unmap(vmsg_map_ctx(map), map_handle, size, dir,
+		       attrs & DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 static void vmsg_sync_single_for_cpu(union virtio_map map,
 				     dma_addr_t map_handle, size_t size,
 				     enum dma_data_direction dir)
 {
-	vmsg_window_sync_for_cpu(vmsg_map_ctx(map), map_handle, size, dir);
+	vmsg_buf_sync_for_cpu(vmsg_map_ctx(map), map_handle, size, dir);
 }
 
 static void vmsg_sync_single_for_device(union virtio_map map,
 					dma_addr_t map_handle, size_t size,
 					enum dma_data_direction dir)
 {
-	vmsg_window_sync_for_device(vmsg_map_ctx(map), map_handle, size, dir);
+	vmsg_buf_sync_for_device(vmsg_map_ctx(map), map_handle, size, dir);
 }
 
 /*
@@ -85,7 +86,7 @@ static void vmsg_free(union virtio_map map, size_t size, void *vaddr,
 
 static bool vmsg_need_sync(union virtio_map map, dma_addr_t map_handle)
 {
-	return vmsg_window_need_sync(vmsg_map_ctx(map), map_handle);
+	return vmsg_buf_need_sync(vmsg_map_ctx(map), map_handle);
 }
 
 static int vmsg_mapping_error(union virtio_map map, dma_addr_t map_handle)

@@ -48,6 +48,11 @@ static void vmsg_quirk_features_u64(struct vmsg_wire *w)
 	w->feat_blocks = 2;
 }
 
+static void vmsg_quirk_devices_once(struct vmsg_wire *w)
+{
+	w->devs_once = true;
+}
+
 static const struct {
 	unsigned long quirk;
 	void (*apply)(struct vmsg_wire *w);
@@ -59,6 +64,7 @@ static const struct {
 	{ VIRTIO_MSG_Q_NO_SHM, vmsg_quirk_no_shm },
 	{ VIRTIO_MSG_Q_CONFIG_U64, vmsg_quirk_config_u64 },
 	{ VIRTIO_MSG_Q_FEATURES_U64, vmsg_quirk_features_u64 },
+	{ VIRTIO_MSG_Q_DEVICES_ONCE, vmsg_quirk_devices_once },
 };
 
 /**

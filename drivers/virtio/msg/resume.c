@@ -31,6 +31,8 @@
 VISIBLE_IF_KUNIT u32 vmsg_resume_type;
 EXPORT_SYMBOL_IF_KUNIT(vmsg_resume_type);
 
+#define VMSG_RESUMES_NEVER	U64_MAX
+
 /*
  * Device types whose requests may be done twice, and the features that make a
  * state in the device which is neither in its configuration nor in its queues.
@@ -45,9 +47,34 @@ static const struct {
 	{ VIRTIO_ID_RNG, 0 },
 };
 
-static bool vmsg_device_can_wait(struct vmsg_device *vd)
+/* Features that keep a type from going on, or VMSG_RESUMES_NEVER. */
+static u64 vmsg_resumes_not_with(u32 device_id)
 {
 	unsigned int i;
+
+	if (vmsg_resume_type && device_id == vmsg_resume_type)
+		return 0;
+	for (i = 0; i < ARRAY_SIZE(vmsg_resumable); i++)
+		if (vmsg_resumable[i].device == device_id)
+			return vmsg_resumable[i].not_with;
+	return VMSG_RESUMES_NEVER;
+}
+
+/**
+ * vmsg_type_resumes() - is it a type of device that may wait for a successor?
+ * @device_id: VIRTIO_ID_*
+ *
+ * Context: any.
+ * Return: whether it is.
+ */
+bool vmsg_type_resumes(u32 device_id)
+{
+	return vmsg_resumes_not_with(device_id) != VMSG_RESUMES_NEVER;
+}
+
+static bool vmsg_device_can_wait(struct vmsg_device *vd)
+{
+	u64 not_with = vmsg_resumes_not_with(vd->info.device_id);
 
 	/* It is to go, or to be replaced. */
 	if (READ_ONCE(vd->slot->recycle) || !READ_ONCE(vd->slot->want))
@@ -56,12 +83,7 @@ static bool vmsg_device_can_wait(struct vmsg_device *vd)
 	    test_bit(VMSG_DEV_DEAD, &vd->flags) ||
 	    test_bit(VMSG_DEV_BROKEN, &vd->flags) || !vmsg_vqs_can_resume(vd))
 		return false;
-	if (vmsg_resume_type && vd->info.device_id == vmsg_resume_type)
-		return true;
-	for (i = 0; i < ARRAY_SIZE(vmsg_resumable); i++)
-		if (vmsg_resumable[i].device == vd->info.device_id)
-			return !(vd->accepted[0] & vmsg_resumable[i].not_with);
-	return false;
+	return not_with != VMSG_RESUMES_NEVER && !(vd->accepted[0] & not_with);
 }
 
 /**
@@ -93,8 +115,8 @@ void vmsg_devices_away(struct virtio_msg_bus *bus)
 		 * successor has one there before that is done.
 		 */
 		spin_lock_irq(&slot->lock);
-		slot->want &= waits;
-		slot->recycle |= !waits;
+		vmsg_slot_set_want(slot, slot->want && waits);
+		WRITE_ONCE(slot->recycle, slot->recycle || !waits);
 		spin_unlock_irq(&slot->lock);
 	}
 	/* Drained before they are removed: an error is better than none. */
@@ -214,3 +236,77 @@ void vmsg_devices_resume(struct virtio_msg_bus *bus)
 		vmsg_device_put(vd);
 	}
 }
+
+/* How long they wait. */
+
+static void vmsg_recover_work(struct work_struct *work)
+{
+	struct virtio_msg_bus *bus = container_of(to_delayed_work(work),
+						  struct virtio_msg_bus, giveup);
+	unsigned int s = READ_ONCE(bus->recover_s);
+	unsigned long now = jiffies, until;
+
+	if (READ_ONCE(bus->state) != VMSG_BUS_AWAY || s == VMSG_RECOVER_NEVER)
+		return;
+	/* It may have been away before, or been given more time. */
+	until = READ_ONCE(bus->away_since) + s * HZ;
+	if (time_before(now, until))
+		queue_delayed_work(vmsg_wq, &bus->giveup, until - now);
+	else
+		vmsg_bus_give_up(bus);
+}
+
+/**
+ * vmsg_recover_init() - the part of a new bus
+ * @bus: the bus
+ *
+ * Context: any.
+ */
+void vmsg_recover_init(struct virtio_msg_bus *bus)
+{
+	INIT_DELAYED_WORK(&bus->giveup, vmsg_recover_work);
+	bus->recover_s = min(READ_ONCE(vmsg_recover_s), VMSG_RECOVER_MAX);
+}
+
+/**
+ * vmsg_recover_set() - how long devices wait for a successor
+ * @bus: the bus
+ * @s: seconds, at most VMSG_RECOVER_MAX; 0: not at all; or VMSG_RECOVER_NEVER
+ *
+ * Holds for those that wait now, too.
+ *
+ * Context: any.
+ */
+void vmsg_recover_set(struct virtio_msg_bus *bus, unsigned int s)
+{
+	WRITE_ONCE(bus->recover_s, s);
+	mod_delayed_work(vmsg_wq, &bus->giveup, 0);
+}
+EXPORT_SYMBOL_IF_KUNIT(vmsg_recover_set);
+
+/**
+ * vmsg_recover_begin() - the peer is gone: let devices wait, if they are to
+ * @bus: the bus
+ * @why: a string for the log
+ *
+ * virtio_msg_peer_away() with an end to it, or virtio_msg_peer_lost().
+ *
+ * Context: any; virtio_msg_peer_up() is not called before this returns.
+ * Return: true if the bus is AWAY now: a successor may come up any time.
+ */
+bool vmsg_recover_begin(struct virtio_msg_bus *bus, const char *why)
+{
+	if (!READ_ONCE(bus->recover_s)) {
+		virtio_msg_peer_lost(bus, why);
+		return false;
+	}
+	/* A successor that goes again has no more time than its predecessor. */
+	if (READ_ONCE(bus->state) != VMSG_BUS_AWAY)
+		WRITE_ONCE(bus->away_since, jiffies);
+	virtio_msg_peer_away(bus, why);
+	if (READ_ONCE(bus->state) != VMSG_BUS_AWAY)
+		return false;
+	queue_delayed_work(vmsg_wq, &bus->giveup, 0);
+	return true;
+}
+EXPORT_SYMBOL_IF_KUNIT(vmsg_recover_begin);

@@ -96,6 +96,16 @@ static void vmsg_link_poll_in(struct virtio_msg_segment *link, unsigned int ms)
 	mod_delayed_work(vmsg_wq, &link->poll, msecs_to_jiffies(ms));
 }
 
+/*
+ * May devices wait for a successor?  Not where memory is taken from the device
+ * side meanwhile, nor where nobody can say that he is one.
+ */
+static bool vmsg_link_recovers(struct virtio_msg_segment *link)
+{
+	return READ_ONCE(link->bus->recover_s) && link->seg.geom.ext &&
+	       !link->desc.share_slots && !(link->tdesc.flags & VIRTIO_MSG_T_DMA);
+}
+
 /* What has been settled.  A copy: a restart may begin as soon as it is told. */
 static struct virtio_msg_link vmsg_link_settled(struct virtio_msg_segment *link)
 {
@@ -109,6 +119,9 @@ static struct virtio_msg_link vmsg_link_settled(struct virtio_msg_segment *link)
 		.instance = link->seg.peer_instance,
 		.shm_phys = link->desc.phys,
 		.shm_size = link->desc.size,
+		.may_return = vmsg_link_recovers(link),
+		.continues = link->seg.driver_flags & VIRTIO_MSG_DRV_F_RESUMES &&
+			     link->seg.device_flags & VIRTIO_MSG_DEV_F_CONTINUES,
 	};
 
 	if (g->window_length) {
@@ -122,11 +135,30 @@ static struct virtio_msg_link vmsg_link_settled(struct virtio_msg_segment *link)
 	return l;
 }
 
+/* Begin again.  @driver_flags: VIRTIO_MSG_DRV_F_*, what is announced to a successor. */
+static void vmsg_link_restart(struct virtio_msg_segment *link, u32 driver_flags)
+{
+	u32 instance = get_random_u32();
+	unsigned long flags;
+	unsigned int did;
+
+	spin_lock_irqsave(&link->lock, flags);
+	raw_spin_lock(&link->tx_lock);
+	link->seg.driver_flags = driver_flags;
+	did = vmsg_seg_restart(&link->seg, instance);
+	raw_spin_unlock(&link->tx_lock);
+	spin_unlock_irqrestore(&link->lock, flags);
+	if (did & VMSG_SEG_RING)
+		vmsg_link_ring(link);
+	vmsg_link_poll_in(link, 0);
+}
+
 /*
  * One look at the peer's status.  Entered and left with the lock held; returns
- * true if another look may bring more.
+ * what was done, VMSG_SEG_*.
  */
-static bool vmsg_link_step(struct virtio_msg_segment *link, unsigned long *flags)
+static unsigned int vmsg_link_step(struct virtio_msg_segment *link,
+				   unsigned long *flags)
 	__must_hold(&link->lock)
 {
 	struct virtio_msg_link settled;
@@ -139,11 +171,11 @@ static bool vmsg_link_step(struct virtio_msg_segment *link, unsigned long *flags
 	raw_spin_unlock(&link->tx_lock);
 	why = link->seg.why;
 	if (did & VMSG_SEG_UP) {
-		link->up = true;
+		WRITE_ONCE(link->up, true);
 		settled = vmsg_link_settled(link);
 	}
 	if (did & VMSG_SEG_LOST)
-		link->up = false;
+		WRITE_ONCE(link->up, false);
 	if (!(did & VMSG_SEG_REJECTED))
 		link->told = NULL;
 	else if (link->told == why)
@@ -156,13 +188,15 @@ static bool vmsg_link_step(struct virtio_msg_segment *link, unsigned long *flags
 		vmsg_link_ring(link);
 	if (did & VMSG_SEG_UP)
 		virtio_msg_peer_up(link->bus, &settled);
-	if (did & VMSG_SEG_LOST)
-		virtio_msg_peer_lost(link->bus, why ?: "no reason known");
+	/* Nobody calls ops->lost() for a bus that waits. */
+	if (did & VMSG_SEG_LOST &&
+	    vmsg_recover_begin(link->bus, why ?: "no reason known"))
+		vmsg_link_restart(link, VIRTIO_MSG_DRV_F_RESUMES);
 	if (did & VMSG_SEG_REJECTED)
 		vmsg_bus_log(err, link->bus, "segment of no use: %s\n",
 			     why ?: "?");
 	spin_lock_irqsave(&link->lock, *flags);
-	return did & VMSG_SEG_RING && !(did & VMSG_SEG_LOST);
+	return did;
 }
 
 /* Used events out of the words.  As above, for the lock. */
@@ -205,7 +239,8 @@ static bool vmsg_link_message(struct virtio_msg_segment *link, unsigned long *fl
 	return len > 0;
 }
 
-static void vmsg_link_space(struct virtio_msg_segment *link)
+/* Has a full ring got room?  Then who waits for it is told. */
+static bool vmsg_link_space(struct virtio_msg_segment *link)
 {
 	unsigned long flags;
 	bool space;
@@ -217,14 +252,40 @@ static void vmsg_link_space(struct virtio_msg_segment *link)
 	raw_spin_unlock_irqrestore(&link->tx_lock, flags);
 	if (space)
 		virtio_msg_tx_space(link->bus);
+	return space;
 }
 
-/* Take what there is.  Returns true if the budget ran out before the work. */
-static bool vmsg_link_receive(struct virtio_msg_segment *link, bool look)
+/* Take the steps that the peer's status calls for; true if there was one. */
+static bool vmsg_link_steps(struct virtio_msg_segment *link,
+			    unsigned int *budget, unsigned long *flags)
+	__must_hold(&link->lock)
 {
-	unsigned int budget = VMSG_LINK_BUDGET, n;
+	bool found = false;
+	unsigned int did;
+
+	while (*budget) {
+		did = vmsg_link_step(link, flags);
+		if (did & (VMSG_SEG_RING | VMSG_SEG_UP | VMSG_SEG_LOST))
+			found = true;
+		/* After a step of ours another look may bring more. */
+		if (!(did & VMSG_SEG_RING) || did & VMSG_SEG_LOST)
+			break;
+		--*budget;
+	}
+	return found;
+}
+
+/*
+ * Take what there is.  Returns true if the budget ran out before the work.
+ * *@found says whether there was anything; somebody else who is at it is taken
+ * to find something.
+ */
+static bool vmsg_link_receive(struct virtio_msg_segment *link, bool look, bool *found)
+{
+	unsigned int budget = VMSG_LINK_BUDGET, n, used;
 	unsigned long flags;
 
+	*found = true;
 	spin_lock_irqsave(&link->lock, flags);
 	link->again = true;
 	if (link->receiving || link->stopped) {
@@ -232,13 +293,19 @@ static bool vmsg_link_receive(struct virtio_msg_segment *link, bool look)
 		return false;
 	}
 	link->receiving = true;
+	*found = false;
 	while (link->again && budget && !link->stopped) {
 		link->again = false;
 		n = 0;
-		while (budget && vmsg_link_used(link, &flags)) {
-			budget--;
-			n++;
-		}
+		/*
+		 * What comes behind what was acknowledged rings again: another
+		 * look is due only if not all of it found room.
+		 */
+		do {
+			used = budget ? vmsg_link_used(link, &flags) : 0;
+			budget -= !!used;
+			n += !!used;
+		} while (used == VMSG_LINK_BATCH);
 		while (budget && vmsg_link_message(link, &flags)) {
 			budget--;
 			n++;
@@ -247,15 +314,16 @@ static bool vmsg_link_receive(struct virtio_msg_segment *link, bool look)
 		 * A doorbell that announces nothing else announces a change of
 		 * status, as does the timer.
 		 */
-		if (!n || look)
-			while (budget && vmsg_link_step(link, &flags))
-				budget--;
+		if ((!n || look) && vmsg_link_steps(link, &budget, &flags))
+			n++;
+		if (n)
+			*found = true;
 		look = false;
 	}
 	link->receiving = false;
 	spin_unlock_irqrestore(&link->lock, flags);
-	if (READ_ONCE(link->full))
-		vmsg_link_space(link);
+	if (READ_ONCE(link->full) && vmsg_link_space(link))
+		*found = true;
 	return !budget;
 }
 
@@ -264,12 +332,12 @@ static void vmsg_link_poll(struct work_struct *work)
 	struct virtio_msg_segment *link = container_of(to_delayed_work(work),
 						       struct virtio_msg_segment,
 						       poll);
+	bool more, found;
 	unsigned int ms;
-	bool more;
 
 	/* As in an interrupt: drivers' callbacks run in here. */
 	local_bh_disable();
-	more = vmsg_link_receive(link, true);
+	more = vmsg_link_receive(link, true, &found);
 	local_bh_enable();
 	if (more)
 		ms = 0;
@@ -289,35 +357,24 @@ static void vmsg_link_poll(struct work_struct *work)
  * Used events and messages are handed on before the return, within a budget.
  *
  * Context: any; meant for the doorbell's interrupt.
+ * Return: false if there was nothing to ring for: for a transport that can slow
+ * down who rings for nothing, or has to guess when to look again.
  */
-void virtio_msg_segment_interrupt(struct virtio_msg_segment *link)
+bool virtio_msg_segment_interrupt(struct virtio_msg_segment *link)
 {
-	if (vmsg_link_receive(link, false) && !READ_ONCE(link->stopped))
+	bool found;
+
+	if (vmsg_link_receive(link, false, &found) && !READ_ONCE(link->stopped))
 		vmsg_link_poll_in(link, 0);
+	return found;
 }
 EXPORT_SYMBOL_GPL(virtio_msg_segment_interrupt);
 
 /* Operations of the transport that the core sees. */
 
-static void vmsg_link_restart(struct virtio_msg_segment *link)
-{
-	u32 instance = get_random_u32();
-	unsigned long flags;
-	unsigned int did;
-
-	spin_lock_irqsave(&link->lock, flags);
-	raw_spin_lock(&link->tx_lock);
-	did = vmsg_seg_restart(&link->seg, instance);
-	raw_spin_unlock(&link->tx_lock);
-	spin_unlock_irqrestore(&link->lock, flags);
-	if (did & VMSG_SEG_RING)
-		vmsg_link_ring(link);
-	vmsg_link_poll_in(link, 0);
-}
-
 static int vmsg_link_start(struct virtio_msg_bus *bus)
 {
-	vmsg_link_restart(vmsg_link(bus));
+	vmsg_link_restart(vmsg_link(bus), 0);
 	return 0;
 }
 
@@ -329,7 +386,7 @@ static void vmsg_link_stop(struct virtio_msg_bus *bus)
 	bool receiving;
 
 	spin_lock_irqsave(&link->lock, flags);
-	link->stopped = true;
+	WRITE_ONCE(link->stopped, true);
 	raw_spin_lock(&link->tx_lock);
 	did = vmsg_seg_leave(&link->seg, VIRTIO_MSG_ST_SHUTDOWN);
 	raw_spin_unlock(&link->tx_lock);
@@ -399,6 +456,21 @@ static bool vmsg_link_uncut(struct virtio_msg_bus *bus)
 	return ok;
 }
 
+static void vmsg_link_share(struct virtio_msg_bus *bus, u32 slot,
+			    phys_addr_t phys, bool write)
+{
+	struct virtio_msg_segment *link = vmsg_link(bus);
+
+	link->desc.share(link->desc.priv, slot, phys, write);
+}
+
+static bool vmsg_link_unshare(struct virtio_msg_bus *bus, u32 slot, phys_addr_t phys)
+{
+	struct virtio_msg_segment *link = vmsg_link(bus);
+
+	return link->desc.unshare(link->desc.priv, slot, phys);
+}
+
 /*
  * Devices are gone.  What the segment saw itself it has answered with SHUTDOWN:
  * begin again.  A peer that the core gave up still says RUN: it is told that it
@@ -412,7 +484,7 @@ static void vmsg_link_lost(struct virtio_msg_bus *bus)
 	bool silent;
 
 	spin_lock_irqsave(&link->lock, flags);
-	link->up = false;
+	WRITE_ONCE(link->up, false);
 	silent = link->seg.status == VIRTIO_MSG_ST_RUN;
 	if (silent) {
 		raw_spin_lock(&link->tx_lock);
@@ -421,7 +493,7 @@ static void vmsg_link_lost(struct virtio_msg_bus *bus)
 	}
 	spin_unlock_irqrestore(&link->lock, flags);
 	if (!silent) {
-		vmsg_link_restart(link);
+		vmsg_link_restart(link, 0);
 		return;
 	}
 	if (did & VMSG_SEG_RING)
@@ -449,19 +521,31 @@ static const char * const vmsg_link_status[] = {
 static void vmsg_link_show(struct virtio_msg_bus *bus, struct seq_file *s)
 {
 	struct virtio_msg_segment *link = vmsg_link(bus);
-	const struct vmsg_seg_geom *g = &link->seg.geom;
-	u16 st = READ_ONCE(link->seg.status);
+	u32 instance, peer_instance;
+	struct vmsg_seg_geom g;
+	const char *why;
+	u16 st;
+
+	/* Of one moment: a peer that comes back may bring another layout. */
+	spin_lock_irq(&link->lock);
+	g = link->seg.geom;
+	st = link->seg.status;
+	instance = link->seg.instance;
+	peer_instance = link->seg.peer_instance;
+	why = link->seg.why;
+	spin_unlock_irq(&link->lock);
 
 	seq_printf(s, "segment status: %s\n",
 		   st < ARRAY_SIZE(vmsg_link_status) ? vmsg_link_status[st] : "?");
-	seq_printf(s, "segment instance: %#x, peer's %#x\n", link->seg.instance,
-		   link->seg.peer_instance);
-	seq_printf(s, "segment rings: %u elements of %u bytes\n", g->num_elems,
-		   g->elem_size);
-	seq_printf(s, "segment words: %u, %u queues per device\n", g->num_notif,
-		   g->vq_per_dev);
-	if (link->seg.why)
-		seq_printf(s, "segment: %s\n", link->seg.why);
+	seq_printf(s, "segment instance: %#x, peer's %#x\n", instance, peer_instance);
+	seq_printf(s, "segment rings: %u elements of %u bytes\n", g.num_elems,
+		   g.elem_size);
+	seq_printf(s, "segment words: %u, %u queues per device\n", g.num_notif,
+		   g.vq_per_dev);
+	if (why)
+		seq_printf(s, "segment: %s\n", why);
+	if (link->desc.show)
+		link->desc.show(link->desc.priv, s);
 }
 
 static const struct virtio_msg_transport_ops vmsg_link_ops = {
@@ -471,6 +555,8 @@ static const struct virtio_msg_transport_ops vmsg_link_ops = {
 	.kick = vmsg_link_kick,
 	.cut = vmsg_link_cut,
 	.uncut = vmsg_link_uncut,
+	.share = vmsg_link_share,
+	.unshare = vmsg_link_unshare,
 	.lost = vmsg_link_lost,
 	.suspend = vmsg_link_suspend,
 	.resume = vmsg_link_resume,
@@ -526,9 +612,11 @@ virtio_msg_segment_register(struct device *parent,
 	link->tdesc.owner = desc->owner;
 	link->tdesc.ops = &vmsg_link_ops;
 	link->tdesc.max_inflight = desc->max_inflight ?: 4096;
-	link->tdesc.flags = VIRTIO_MSG_T_ATOMIC_SEND |
+	link->tdesc.flags = VIRTIO_MSG_T_ATOMIC_SEND | VIRTIO_MSG_T_RECOVERS |
 			    (desc->flags ?: VIRTIO_MSG_T_NEEDS_WINDOW);
 	link->tdesc.quirks = desc->quirks;
+	link->tdesc.share_slots = desc->share_slots;
+	link->tdesc.share_wire = desc->share_wire;
 	spin_lock_init(&link->lock);
 	raw_spin_lock_init(&link->tx_lock);
 	INIT_DELAYED_WORK(&link->poll, vmsg_link_poll);

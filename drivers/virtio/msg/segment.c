@@ -350,14 +350,14 @@ static unsigned int vmsg_seg_attach(struct vmsg_seg *seg)
 		return ret == -ENODEV ? 0 : VMSG_SEG_REJECTED;
 
 	seg->geom = g;
-	seg->attached = true;
-	seg->peer = VIRTIO_MSG_PEER_NONE;
+	WRITE_ONCE(seg->attached, true);
+	WRITE_ONCE(seg->peer, VIRTIO_MSG_PEER_NONE);
 	if (g.ext) {
 		/*
 		 * Ahead of the handshake, so that either side can ring the
 		 * other from INIT on.  Both ids are exchanged again in READY.
 		 */
-		seg->peer = vmsg_seg_ld16(seg->base, EXT(device_peer));
+		WRITE_ONCE(seg->peer, vmsg_seg_ld16(seg->base, EXT(device_peer)));
 		vmsg_seg_st16(seg, EXT(driver_peer), seg->own_peer);
 	}
 	vmsg_seg_st16(seg, g.drv_head + QHEAD(magic), VIRTIO_MSG_QHEAD_MAGIC);
@@ -375,6 +375,8 @@ static unsigned int vmsg_seg_attach(struct vmsg_seg *seg)
  * looked at again by each vmsg_seg_step().
  * See segment.rst, "Bring-up and restart", step 1.
  *
+ * Model: bringup.pml.
+ *
  * Context: Any.  The caller serialises with all other functions on @seg.
  * Return: VMSG_SEG_* bits.
  */
@@ -382,7 +384,7 @@ unsigned int vmsg_seg_restart(struct vmsg_seg *seg, u32 new_instance)
 {
 	seg->instance = new_instance;
 	seg->fresh = true;
-	seg->attached = false;
+	WRITE_ONCE(seg->attached, false);
 	vmsg_seg_set_status(seg, VIRTIO_MSG_ST_INIT);
 	return vmsg_seg_attach(seg);
 }
@@ -445,6 +447,7 @@ static unsigned int vmsg_seg_reject(struct vmsg_seg *seg, const char *why)
 /*
  * Step 3 of the bring-up, behind its first two reads: @inst is the
  * device_instance, and the status read after it was READY.
+ * Model: bringup.pml.
  */
 static unsigned int vmsg_seg_ready(struct vmsg_seg *seg, u32 inst)
 {
@@ -484,7 +487,7 @@ static unsigned int vmsg_seg_ready(struct vmsg_seg *seg, u32 inst)
 	}
 
 	if (g.ext) {
-		seg->peer = vmsg_seg_ld16(seg->base, EXT(device_peer));
+		WRITE_ONCE(seg->peer, vmsg_seg_ld16(seg->base, EXT(device_peer)));
 		seg->device_flags = vmsg_seg_ld32(seg->base,
 						  EXT(device_flags));
 		/* To resume takes both sides. */
@@ -605,6 +608,8 @@ static unsigned int vmsg_seg_step_run(struct vmsg_seg *seg)
  * until vmsg_seg_restart().
  * See segment.rst, "Bring-up and restart", steps 1, 3, 5 and 6.
  *
+ * Model: bringup.pml.
+ *
  * Context: Any.  The caller serialises with all other functions on @seg.
  * Return: VMSG_SEG_* bits.
  */
@@ -682,6 +687,8 @@ static int vmsg_seg_peer_index(const struct vmsg_seg *seg, u64 field)
  *
  * See segment.rst, "Message ring".
  *
+ * Model: ring.pml.
+ *
  * Context: Any.  The caller holds the lock that serialises senders and the raw
  * spinlock that guards seg->tx, which may be one.
  * Return: VMSG_SEG_RING or 0; -EAGAIN if the ring is full (poll
@@ -749,6 +756,8 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_seg_send);
  *
  * See segment.rst, "Message ring".
  *
+ * Model: ring.pml.
+ *
  * Context: Any.  The caller serialises with vmsg_seg_send().
  * Return: true if a send is worth the try, also where it will report an error.
  */
@@ -785,6 +794,8 @@ static bool vmsg_seg_ack_ring(struct vmsg_seg *seg)
  * Found empty, the ring's notification bit is taken back before the last look,
  * so a caller that goes on until 0 misses nothing.  A peer can keep the ring
  * filled for ever: give others their turn.  See segment.rst, "Message ring".
+ *
+ * Model: ring.pml.
  *
  * Context: Any.  The caller serialises receivers, vmsg_seg_scan() among them.
  * Return: bytes copied to @buf, 0 if the ring is empty or the link not up,
@@ -878,6 +889,8 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_seg_has_word);
  * link the kick is dropped: the queue is looked at when it returns.
  * See segment.rst, "Notification area".
  *
+ * Model: words.pml.
+ *
  * Context: Any.  The caller holds the raw spinlock that guards seg->tx.
  * Return: VMSG_SEG_RING or 0, or -EOPNOTSUPP if the queue has no bit.
  */
@@ -935,6 +948,8 @@ static u64 vmsg_seg_ack(struct vmsg_seg *seg, unsigned int w, u64 mask)
  * call, before the peer's words are looked at again: a busy queue cannot starve
  * the others.  The bit of the message ring is left to vmsg_seg_recv().
  * See segment.rst, "Notification area".
+ *
+ * Model: words.pml.
  *
  * Context: Any.  The caller serialises receivers, vmsg_seg_recv() among them.
  * Return: number of entries.

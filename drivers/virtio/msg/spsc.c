@@ -10,6 +10,7 @@
 
 #include <linux/errno.h>
 #include <linux/export.h>
+#include <linux/limits.h>
 #include <linux/types.h>
 #include <asm/barrier.h>
 #include <kunit/visibility.h>
@@ -128,7 +129,7 @@ int vmsg_spsc_send(struct vmsg_spsc *q, const void *frame, size_t len)
 		      VIRTIO_MSG_SPSC_SLOT_SIZE - len);
 	/* Release: pairs with the consumer's acquire after it read head. */
 	dma_wmb();
-	q->own = next;
+	WRITE_ONCE(q->own, next);
 	vmsg_spsc_store(q, VIRTIO_MSG_SPSC_HEAD, next);
 	return 0;
 }
@@ -164,7 +165,7 @@ int vmsg_spsc_recv(struct vmsg_spsc *q, void *buf, size_t cap)
 	 * Pairs with the dependency of its stores on the load of tail.
 	 */
 	dma_mb();
-	q->own = vmsg_spsc_next(q, q->own);
+	WRITE_ONCE(q->own, vmsg_spsc_next(q, q->own));
 	vmsg_spsc_store(q, VIRTIO_MSG_SPSC_TAIL, q->own);
 	return VIRTIO_MSG_SPSC_SLOT_SIZE;
 }

@@ -154,7 +154,7 @@ static int vmsg_spsc_bring_up(struct virtio_msg_spsc *link)
 	ret = vmsg_spsc_settle(link);
 	spin_lock_irq(&link->lock);
 	link->receiving = false;
-	link->up = !ret;
+	WRITE_ONCE(link->up, !ret);
 	spin_unlock_irq(&link->lock);
 	if (ret)
 		return ret;
@@ -182,7 +182,7 @@ static bool vmsg_spsc_message(struct virtio_msg_spsc *link, unsigned long *flags
 	if (!len)
 		return false;
 	if (len < 0)
-		link->up = false;
+		WRITE_ONCE(link->up, false);
 	spin_unlock_irqrestore(&link->lock, *flags);
 	if (len > 0)
 		virtio_msg_rx(link->bus, link->rxbuf, len);
@@ -294,7 +294,7 @@ void virtio_msg_spsc_lost(struct virtio_msg_spsc *link, const char *why)
 	unsigned long flags;
 
 	spin_lock_irqsave(&link->lock, flags);
-	link->up = false;
+	WRITE_ONCE(link->up, false);
 	spin_unlock_irqrestore(&link->lock, flags);
 	virtio_msg_peer_lost(link->bus, why);
 }
@@ -314,7 +314,7 @@ static void vmsg_spsc_stop(struct virtio_msg_bus *bus)
 	bool receiving;
 
 	spin_lock_irqsave(&link->lock, flags);
-	link->stopped = true;
+	WRITE_ONCE(link->stopped, true);
 	spin_unlock_irqrestore(&link->lock, flags);
 	/* An interrupt that has not seen @stopped may still try to queue it. */
 	disable_delayed_work_sync(&link->poll);
@@ -377,7 +377,7 @@ static void vmsg_spsc_lost(struct virtio_msg_bus *bus)
 
 	/* The core gave it up: it does not answer. */
 	spin_lock_irq(&link->lock);
-	link->up = false;
+	WRITE_ONCE(link->up, false);
 	spin_unlock_irq(&link->lock);
 	vmsg_spsc_poll_in(link, VMSG_SPSC_POLL);
 }

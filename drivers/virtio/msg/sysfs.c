@@ -33,10 +33,16 @@ static DEVICE_ATTR_RO(transport);
 static ssize_t wire_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct virtio_msg_bus *bus = vmsg_dev_to_bus(dev);
+	unsigned int wire;
+	bool up;
 
-	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING)
+	spin_lock_irq(&bus->lock);
+	up = bus->state == VMSG_BUS_RUNNING;
+	wire = bus->link.wire;
+	spin_unlock_irq(&bus->lock);
+	if (!up)
 		return -ENOTCONN;
-	return sysfs_emit(buf, "%s\n", virtio_msg_wire_name(bus->link.wire));
+	return sysfs_emit(buf, "%s\n", virtio_msg_wire_name(wire));
 }
 static DEVICE_ATTR_RO(wire);
 
@@ -81,6 +87,34 @@ static ssize_t keepalive_ms_store(struct device *dev, struct device_attribute *a
 }
 static DEVICE_ATTR_RW(keepalive_ms);
 
+static ssize_t recover_s_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	unsigned int s = READ_ONCE(vmsg_dev_to_bus(dev)->recover_s);
+
+	return s == VMSG_RECOVER_NEVER ? sysfs_emit(buf, "never\n") :
+	       sysfs_emit(buf, "%u\n", s);
+}
+
+static ssize_t recover_s_store(struct device *dev, struct device_attribute *attr,
+			       const char *buf, size_t count)
+{
+	unsigned int s;
+	int ret;
+
+	if (sysfs_streq(buf, "never")) {
+		s = VMSG_RECOVER_NEVER;
+	} else {
+		ret = kstrtouint(buf, 0, &s);
+		if (ret)
+			return ret;
+		if (s > VMSG_RECOVER_MAX)
+			return -ERANGE;
+	}
+	vmsg_recover_set(vmsg_dev_to_bus(dev), s);
+	return count;
+}
+static DEVICE_ATTR_RW(recover_s);
+
 static ssize_t rescan_store(struct device *dev, struct device_attribute *attr,
 			    const char *buf, size_t count)
 {
@@ -110,13 +144,26 @@ static struct attribute *vmsg_bus_attrs[] = {
 	&dev_attr_wire.attr,
 	&dev_attr_timeout_ms.attr,
 	&dev_attr_keepalive_ms.attr,
+	&dev_attr_recover_s.attr,
 	&dev_attr_rescan.attr,
 	&dev_attr_ping.attr,
 	NULL
 };
 
+/* Where the transport itself knows how long, the bus is not asked. */
+static umode_t vmsg_bus_attr_visible(struct kobject *kobj, struct attribute *attr, int n)
+{
+	struct virtio_msg_bus *bus = vmsg_dev_to_bus(kobj_to_dev(kobj));
+
+	if (attr == &dev_attr_recover_s.attr &&
+	    !(bus->desc->flags & VIRTIO_MSG_T_RECOVERS))
+		return 0;
+	return attr->mode;
+}
+
 static const struct attribute_group vmsg_bus_group = {
 	.attrs = vmsg_bus_attrs,
+	.is_visible = vmsg_bus_attr_visible,
 };
 
 const struct attribute_group *vmsg_bus_groups[] = {

@@ -11,20 +11,30 @@
  * the window tells us of both:
  *
  *  - when a mapping is made or undone, all buffers that were added before are
- *    in the avail ring, so that looking at what is new there misses none;
+ *    in the ring, and at most one of them is new;
  *  - the first descriptor's mapping gets the head as its tag, and the hook for
  *    its unmapping says that this head has come back.
+ *
+ * Which head a new buffer has is not read from the ring, where the peer could
+ * have changed it: the ring code takes descriptors (packed: ids) from the front
+ * of a free list, a buffer of n descriptors n of them, and is known by the
+ * first; when it comes back they go to the front again.  The same list is kept
+ * here.
  *
  * Draining then plays the device for what is left: used entries that the real
  * device has published and the driver has not collected stay as they are, the
  * rest is appended with length 0.  The slots were poisoned when they were
  * mapped, so that a status byte nobody wrote reads as an error.
  *
- * All that is read here lies in memory that the peer can write: whatever makes
- * no sense ends the tracking of that queue (track.lost), never more.
+ * One thing in the ring the ring code itself believes: how long the chain of a
+ * split ring's buffer is that comes back, by the NEXT flag of its descriptors.
+ * Whoever changes one makes it free descriptors that are in use, or forget
+ * some, or go round for ever.  virtqueue.num_free says how many it freed, so
+ * that is found out (track.spoilt), and the flags are written anew: while it
+ * happens, before a drain, and before a driver takes its buffers out itself.
  *
- * A packed ring's ids come from a copy of the ring code's free list, see
- * vmsg_track_scan_packed().
+ * Last, if the books are wrong all the same, each head that there could be is
+ * offered to the ring code, which knows its own: vmsg_track_offer().
  */
 
 #include <linux/bitmap.h>
@@ -32,6 +42,8 @@
 #include <linux/virtio_ring.h>
 
 #include "internal.h"
+
+#define VMSG_TRACK_NONE		U16_MAX	/* no head */
 
 static struct vmsg_vq *vmsg_ctx_to_vq(struct vmsg_wctx *ctx)
 {
@@ -61,12 +73,10 @@ static __le32 __vshm *vmsg_used_elem(const struct vmsg_track *t, u16 idx)
 	return used + 1 + 2 * (idx & (t->num - 1));
 }
 
-/* Descriptors have 16 bytes in both formats, and the address first. */
-static u64 vmsg_desc_addr(const struct vmsg_track *t, u16 i)
+/* struct vring_desc is addr, len, flags, next. */
+static __le16 __vshm *vmsg_split_flags(const struct vmsg_track *t, u16 i)
 {
-	const __le64 __vshm *desc = (const __le64 __vshm __force *)t->desc;
-
-	return vmsg_shm_load64(desc + 2 * i);
+	return (__le16 __vshm __force *)t->desc + 8 * i + 6;
 }
 
 /* Packed rings: struct vring_packed_desc is addr, len, id, flags. */
@@ -100,18 +110,24 @@ static bool vmsg_packed_used_bit(u16 flags)
 	return flags & BIT(VRING_PACKED_DESC_F_USED);
 }
 
-/* What is in the ring makes no sense: which buffers are out is not known. */
+/* Which buffers are out is not known. */
 static void vmsg_track_lose(struct vmsg_vq *q)
 {
 	lockdep_assert_held(&q->track.lock);
-	q->track.lost = true;
+	WRITE_ONCE(q->track.lost, true);
+	q->track.back = VMSG_TRACK_NONE;
 	vmsg_count(q->vd->bus, VMSG_C_TRACK_LOST);
 }
 
-/* Rings and mappings are in the window, or where there is none see dma.c. */
+/*
+ * Rings are in the window, mappings there or in slots; see dma.c where there is
+ * no window.
+ */
 
 static bool vmsg_track_tag(struct vmsg_vq *q, u64 addr, u32 tag)
 {
+	if (vmsg_share_owns(&q->ctx, addr))
+		return vmsg_share_set_tag(&q->ctx, addr, tag);
 	return q->ctx.win ? vmsg_window_set_tag(&q->ctx, addr, tag) :
 			    vmsg_dma_set_tag(&q->ctx, addr, tag);
 }
@@ -120,21 +136,6 @@ static void *vmsg_track_ptr(struct vmsg_vq *q, u64 addr, u64 len)
 {
 	return q->ctx.win ? vmsg_window_ptr(q->ctx.win, addr, len) :
 			    vmsg_dma_ptr(&q->ctx, addr, len);
-}
-
-/* The device has a new buffer. */
-static void vmsg_track_out(struct vmsg_vq *q, u16 head, u64 addr)
-{
-	struct vmsg_track *t = &q->track;
-
-	lockdep_assert_held(&t->lock);
-	if (head >= t->num || test_bit(head, t->out) ||
-	    !vmsg_track_tag(q, addr, head)) {
-		vmsg_track_lose(q);
-		return;
-	}
-	__set_bit(head, t->out);
-	t->count++;
 }
 
 /*
@@ -151,115 +152,284 @@ static u16 vmsg_track_next(const struct vmsg_vq *q)
 	return data_race(vring_notification_data(q->vq)) >> 16;
 }
 
-static void vmsg_track_scan_split(struct vmsg_vq *q)
+/* Where that was when the books were last brought up to date. */
+static u16 vmsg_track_at(const struct vmsg_track *t)
 {
-	struct vmsg_track *t = &q->track;
-	u16 idx = vmsg_track_next(q);
-	u16 head;
+	return t->avail_idx | (t->packed && t->avail_wrap ? BIT(15) : 0);
+}
 
-	lockdep_assert_held(&t->lock);
-	if ((u16)(idx - t->avail_idx) > t->num)
-		vmsg_track_lose(q);
-	/*
-	 * The index before the entries: vmsg_track_resume() does not have the
-	 * driver's lock.  Pairs with the driver's virtio_wmb().
-	 */
-	smp_rmb();
-	while (!t->lost && t->avail_idx != idx) {
-		head = vmsg_avail_head(t, t->avail_idx);
-		if (head >= t->num) {
-			vmsg_track_lose(q);
-			break;
-		}
-		vmsg_track_out(q, head, vmsg_desc_addr(t, head));
-		t->avail_idx++;
+/* Up to where they have come back. */
+static u16 vmsg_track_done_at(const struct vmsg_track *t)
+{
+	return t->packed ? t->used_pos | (t->used_wrap ? BIT(15) : 0) : t->done;
+}
+
+/* The NEXT flags of a chain of @n descriptors, as the ring code made them. */
+static void vmsg_mend_chain(const struct vmsg_track *t, u16 i, unsigned int n)
+{
+	u16 flags, want;
+
+	for (; n; n--, i = t->next[i]) {
+		flags = vmsg_shm_load16(vmsg_split_flags(t, i));
+		want = n > 1 ? flags | VRING_DESC_F_NEXT : flags & ~VRING_DESC_F_NEXT;
+		if (want != flags)
+			vmsg_shm_store16(vmsg_split_flags(t, i), want);
 	}
 }
 
+/* Of all chains. */
+static void vmsg_track_mend(const struct vmsg_track *t)
+{
+	unsigned int head;
+
+	lockdep_assert_held(&t->lock);
+	if (t->packed)
+		return;
+	for_each_set_bit(head, t->out, t->num)
+		vmsg_mend_chain(t, head, t->len[head]);
+	/* The one that is just coming back, maybe. */
+	if (t->back != VMSG_TRACK_NONE)
+		vmsg_mend_chain(t, t->back, t->len[t->back]);
+}
+
 /*
- * A packed ring's entries are overwritten as soon as the device uses them, so
- * they cannot tell the id of a buffer that was added.  But the ring code takes
- * ids from the front of a free list: a buffer of n descriptors takes n of them
- * and is known by the first, and when it comes back they go to the front again.
- * The same list is kept here, and where the entry still shows an id the two are
- * compared.
+ * The ring code has followed a chain further, or less far, than it was: its free
+ * list is not ours any more.  So nothing is added from now on; the caller breaks
+ * the device when it has dropped the lock.
  */
+static void vmsg_track_spoil(struct vmsg_vq *q)
+{
+	struct vmsg_track *t = &q->track;
+	unsigned int n;
+	u16 i;
+
+	lockdep_assert_held(&t->lock);
+	if (!t->spoilt) {
+		WRITE_ONCE(t->spoilt, true);
+		vmsg_count(q->vd->bus, VMSG_C_TRACK_LOST);
+	}
+	if (q->ctx.win)
+		vmsg_wctx_condemn(&q->ctx);
+	else
+		vmsg_wctx_close(&q->ctx);
+	vmsg_track_mend(t);
+	/* It may be among the free ones this moment, and find its end there. */
+	for (n = t->num_free, i = t->free; n && !t->packed; n--, i = t->next[i])
+		vmsg_mend_chain(t, i, 1);
+}
+
+/* What num_free is when the buffer that came back last is back for good. */
+static unsigned int vmsg_track_num_free(const struct vmsg_track *t)
+{
+	return t->num_free + (t->back == VMSG_TRACK_NONE ? 0 : t->len[t->back]);
+}
+
+/* Its descriptors are free again. */
+static void vmsg_track_splice(struct vmsg_track *t)
+{
+	if (t->back == VMSG_TRACK_NONE)
+		return;
+	t->next[t->last[t->back]] = t->free;
+	t->free = t->back;
+	t->back = VMSG_TRACK_NONE;
+}
+
+/*
+ * Split: the buffer that came back last is back for good.  Only now does num_free
+ * tell how many descriptors it had; it is put right, because the ring code stops the
+ * system if it does not add up in the end.
+ */
+static void vmsg_track_settle(struct vmsg_vq *q)
+{
+	struct vmsg_track *t = &q->track;
+
+	lockdep_assert_held(&t->lock);
+	if (t->packed || t->lost)
+		return;
+	t->num_free = vmsg_track_num_free(t);
+	vmsg_track_splice(t);
+	if (q->vq->num_free == t->num_free)
+		return;
+	q->vq->num_free = t->num_free;
+	vmsg_track_spoil(q);
+}
+
+/*
+ * The device has a new buffer, of @n descriptors.  Its first one is the first that was
+ * mapped for it or, if there is but one for several mappings, an indirect table, which
+ * is mapped last.
+ */
+static void vmsg_track_out(struct vmsg_vq *q, unsigned int n)
+{
+	struct vmsg_track *t = &q->track;
+	bool indirect = n == 1 && t->map_num > 1;
+	u16 head = t->free, last = head;
+	unsigned int i;
+
+	lockdep_assert_held(&t->lock);
+	if (!n || n > t->num || test_bit(head, t->out) ||
+	    t->map_at != vmsg_track_at(t) || (!indirect && n != t->map_num) ||
+	    !vmsg_track_tag(q, indirect ? t->map_last : t->map_first, head)) {
+		vmsg_track_lose(q);
+		return;
+	}
+	for (i = 1; i < n; i++)
+		last = t->next[last];
+	t->free = t->next[last];
+	t->last[head] = last;
+	t->len[head] = n;
+	__set_bit(head, t->out);
+	WRITE_ONCE(t->count, t->count + 1);
+}
+
+static void vmsg_track_scan_split(struct vmsg_vq *q)
+{
+	struct vmsg_track *t = &q->track;
+	u16 idx = vmsg_track_next(q), n = idx - t->avail_idx;
+	unsigned int num_free;
+
+	lockdep_assert_held(&t->lock);
+	/*
+	 * The index before the rest: vmsg_track_resume() does not have the
+	 * driver's lock.  Pairs with the driver's virtio_wmb().
+	 */
+	smp_rmb();
+	if (n == 1) {
+		/* Whoever changes it next has to take our lock first. */
+		num_free = data_race(q->vq->num_free);
+		vmsg_track_out(q, t->num_free - num_free);
+		t->num_free = num_free;
+	} else if (n && n <= t->num) {
+		vmsg_track_lose(q);
+	}
+	/* Else the driver has taken buffers out: then the index goes back. */
+
+	/* Pairs with the look at it in vmsg_track_look(). */
+	smp_store_release(&t->avail_idx, idx);
+}
+
 static void vmsg_track_scan_packed(struct vmsg_vq *q)
 {
 	struct vmsg_track *t = &q->track;
 	u16 next = vmsg_track_next(q);
 	u16 pos = next & ~BIT(15);
 	bool wrap = next & BIT(15);
-	u16 id = t->free, last = id;
-	u16 flags, i;
 	int n;
 
 	lockdep_assert_held(&t->lock);
-	/* One buffer at most: the one that was added since the last mapping. */
 	n = pos - t->avail_idx + (wrap == t->avail_wrap ? 0 : t->num);
 	if (!n)
 		return;
-	if (n < 0 || n > t->num || id >= t->num)
-		goto lose;
-	flags = vmsg_shm_load16(vmsg_packed_flags(t, t->avail_idx));
-	if (vmsg_packed_avail_bit(flags) == t->avail_wrap &&
-	    vmsg_packed_used_bit(flags) != t->avail_wrap &&
-	    vmsg_shm_load16(vmsg_packed_id(t, t->avail_idx)) != id &&
-	    vmsg_shm_load16(vmsg_packed_flags(t, t->avail_idx)) == flags)
-		goto lose;
-	for (i = 1; i < n; i++) {
-		last = t->next[last];
-		if (last >= t->num)
-			goto lose;
-	}
-	vmsg_track_out(q, id, vmsg_desc_addr(t, t->avail_idx));
-	if (t->lost)
-		return;
-	t->free = t->next[last];
-	t->last[id] = last;
-	t->len[id] = n;
+	vmsg_track_out(q, n);
 	t->avail_idx = pos;
 	t->avail_wrap = wrap;
-	return;
-
-lose:
-	vmsg_track_lose(q);
 }
 
 static void vmsg_track_scan(struct vmsg_vq *q)
 {
-	struct vmsg_track *t = &q->track;
-
-	if (t->packed)
+	if (q->track.packed)
 		vmsg_track_scan_packed(q);
 	else
 		vmsg_track_scan_split(q);
 }
 
-/**
- * vmsg_track_sync() - look for buffers that were added
- * @ctx: the queue's context
- *
- * Hook of the window, before a mapping is made or undone; also called before a
- * kick.
- *
- * Context: any; the driver's lock keeps other additions away.
+static void vmsg_track_check(struct vmsg_vq *q)
+{
+	if (READ_ONCE(q->track.spoilt))
+		vmsg_device_broken(q->vd, "it changes descriptors");
+}
+
+/* Look for a buffer that was added; @next is where the one after it will be. */
+static void vmsg_track_look(struct vmsg_vq *q, u16 next)
+{
+	struct vmsg_track *t = &q->track;
+	unsigned long flags;
+	u16 at;
+
+	/*
+	 * Often there is nothing new, also because another has just looked: then
+	 * all that it has written is to be seen.
+	 */
+	at = smp_load_acquire(&t->avail_idx);
+	if (t->packed)
+		at = vmsg_track_at(t);
+	if (likely(next == at))
+		return;
+	spin_lock_irqsave(&t->lock, flags);
+	vmsg_track_scan(q);
+	spin_unlock_irqrestore(&t->lock, flags);
+}
+
+/*
+ * Hook of the window, before a mapping is made.  A buffer is being added, so whatever
+ * came back before is back.  Any context; the driver's lock keeps other additions away.
  */
-static void vmsg_track_sync(struct vmsg_wctx *ctx)
+static void vmsg_track_mapping(struct vmsg_wctx *ctx)
+{
+	struct vmsg_vq *q = vmsg_ctx_to_vq(ctx);
+	struct vmsg_track *t = &q->track;
+	unsigned long flags;
+	u16 next;
+
+	if (!t->out || READ_ONCE(t->lost))
+		return;
+	next = vmsg_track_next(q);
+	t->map_next = next;
+	/* One more for the buffer that is being added: there cannot be another. */
+	if (t->map_num && t->map_at == next)
+		return;
+	vmsg_track_look(q, next);
+	if (t->packed)
+		return;
+	/* Only a hint: who settles on behalf of a reset does not have the driver's lock. */
+	if (data_race(q->vq->num_free == t->num_free))
+		return;
+	spin_lock_irqsave(&t->lock, flags);
+	vmsg_track_settle(q);
+	spin_unlock_irqrestore(&t->lock, flags);
+	vmsg_track_check(q);
+}
+
+/* For the buffer that will be where the next one comes. */
+static void vmsg_track_mapped(struct vmsg_wctx *ctx, u64 wire)
+{
+	struct vmsg_track *t = &vmsg_ctx_to_vq(ctx)->track;
+
+	if (!t->out)
+		return;
+	if (!t->map_num || t->map_at != t->map_next) {
+		t->map_at = t->map_next;
+		t->map_num = 0;
+		t->map_first = wire;
+	}
+	t->map_last = wire;
+	t->map_num++;
+}
+
+/* As vmsg_track_mapping(), before a mapping is undone. */
+static void vmsg_track_unmapping(struct vmsg_wctx *ctx)
 {
 	struct vmsg_vq *q = vmsg_ctx_to_vq(ctx);
 	struct vmsg_track *t = &q->track;
 	unsigned long flags;
 
-	if (!t->out || READ_ONCE(t->lost))
+	if (!t->out)
 		return;
-	/* Often there is nothing new. */
-	if (vmsg_track_next(q) ==
-	    (t->avail_idx | (t->packed && t->avail_wrap ? BIT(15) : 0)))
+	if (!READ_ONCE(t->lost))
+		vmsg_track_look(q, vmsg_track_next(q));
+	/* If one was being added, it is given up. */
+	t->map_num = 0;
+	if (t->packed || READ_ONCE(t->lost))
+		return;
+	/* A hint, too: this moment the books may be in the midst of being settled. */
+	if (likely(data_race(q->vq->num_free <= vmsg_track_num_free(t))))
 		return;
 	spin_lock_irqsave(&t->lock, flags);
-	vmsg_track_scan(q);
+	/* The ring code is on its way through free descriptors: here it ends. */
+	if (q->vq->num_free > vmsg_track_num_free(t))
+		vmsg_track_spoil(q);
 	spin_unlock_irqrestore(&t->lock, flags);
+	vmsg_track_check(q);
 }
 
 static void vmsg_track_unmapped(struct vmsg_wctx *ctx, u32 tag)
@@ -272,20 +442,34 @@ static void vmsg_track_unmapped(struct vmsg_wctx *ctx, u32 tag)
 		return;
 	spin_lock_irqsave(&t->lock, flags);
 	if (__test_and_clear_bit(tag, t->out)) {
-		t->count--;
+		WRITE_ONCE(t->count, t->count - 1);
 		t->done++;
 		if (t->packed) {
 			vmsg_packed_step(t, t->len[tag], &t->used_pos,
 					 &t->used_wrap);
 			t->next[t->last[tag]] = t->free;
 			t->free = tag;
+		} else {
+			/* The one before it; how long this one is shows later. */
+			vmsg_track_settle(q);
+			t->back = t->lost ? VMSG_TRACK_NONE : tag;
 		}
 	}
 	spin_unlock_irqrestore(&t->lock, flags);
+	vmsg_track_check(q);
+}
+
+/* Has a test made the window seem full? */
+static bool vmsg_track_starved(struct vmsg_wctx *ctx)
+{
+	return vmsg_fault(vmsg_ctx_to_vq(ctx)->vd->bus, VMSG_FAULT_EXHAUST);
 }
 
 const struct vmsg_wctx_ops vmsg_track_ops = {
-	.mapping = vmsg_track_sync,
+	.starved = vmsg_track_starved,
+	.mapping = vmsg_track_mapping,
+	.mapped = vmsg_track_mapped,
+	.unmapping = vmsg_track_unmapping,
 	.unmapped = vmsg_track_unmapped,
 };
 
@@ -302,6 +486,7 @@ int vmsg_track_init(struct vmsg_vq *q)
 {
 	struct vmsg_track *t = &q->track;
 	unsigned int num = virtqueue_get_vring_size(q->vq);
+	struct virtio_msg_bus *bus = q->vd->bus;
 	bool packed = virtio_has_feature(&q->vd->vdev, VIRTIO_F_RING_PACKED);
 	unsigned int i;
 
@@ -319,31 +504,32 @@ int vmsg_track_init(struct vmsg_vq *q)
 	if (!t->desc || !t->avail || !t->used)
 		return -EIO;
 	t->lost = false;
+	t->spoilt = false;
+	t->doubt = false;
 	t->avail_idx = 0;
 	t->avail_wrap = true;
 	t->done = 0;
 	t->used_pos = 0;
 	t->used_wrap = true;
 	t->count = 0;
+	t->num_free = num;
 	t->free = 0;
-	if (packed) {
-		t->len = kcalloc(num, sizeof(*t->len), GFP_KERNEL);
-		t->last = kcalloc(num, sizeof(*t->last), GFP_KERNEL);
-		t->next = kcalloc(num, sizeof(*t->next), GFP_KERNEL);
-		if (!t->len || !t->last || !t->next) {
-			vmsg_track_exit(q);
-			return -ENOMEM;
-		}
-		for (i = 0; i < num; i++)
-			t->next[i] = i + 1;
-	}
+	t->back = VMSG_TRACK_NONE;
+	t->map_num = 0;
+	t->sweep = 0;
+	t->offered = false;
+	t->len = vmsg_alloc(bus, kcalloc(num, sizeof(*t->len), GFP_KERNEL));
+	t->last = vmsg_alloc(bus, kcalloc(num, sizeof(*t->last), GFP_KERNEL));
+	t->next = vmsg_alloc(bus, kcalloc(num, sizeof(*t->next), GFP_KERNEL));
 	/* Draining must not fail for lack of memory: its bitmap is made now. */
-	t->seen = bitmap_zalloc(num, GFP_KERNEL);
-	t->out = bitmap_zalloc(num, GFP_KERNEL);
-	if (!t->seen || !t->out) {
+	t->seen = vmsg_alloc(bus, bitmap_zalloc(num, GFP_KERNEL));
+	t->out = vmsg_alloc(bus, bitmap_zalloc(num, GFP_KERNEL));
+	if (!t->len || !t->last || !t->next || !t->seen || !t->out) {
 		vmsg_track_exit(q);
 		return -ENOMEM;
 	}
+	for (i = 0; i + 1 < num; i++)
+		t->next[i] = i + 1;
 	return 0;
 }
 
@@ -370,6 +556,42 @@ void vmsg_track_exit(struct vmsg_vq *q)
 }
 
 /**
+ * vmsg_track_quiet() - the driver has reset the device, or the queue
+ * @q: the queue; no callback runs
+ *
+ * It will take its buffers out itself, with the help of the ring code, which
+ * must find their chains as it made them.
+ *
+ * Context: may sleep.
+ */
+void vmsg_track_quiet(struct vmsg_vq *q)
+{
+	struct vmsg_track *t = &q->track;
+	bool settle = false;
+	unsigned int now;
+
+	if (!t->out)
+		return;
+again:
+	spin_lock_irq(&t->lock);
+	if (!t->lost) {
+		vmsg_track_scan(q);
+		if (settle)
+			vmsg_track_settle(q);
+		vmsg_track_mend(t);
+		/* If it changes at this moment, we look again. */
+		now = data_race(q->vq->num_free);
+		settle = !settle && !t->packed && now != vmsg_track_num_free(t);
+	}
+	spin_unlock_irq(&t->lock);
+	if (!settle)
+		return;
+	/* Some drivers still add; who is in the midst of that has preemption off. */
+	synchronize_rcu();
+	goto again;
+}
+
+/**
  * vmsg_track_renew() - begin anew after a queue was reset
  * @q: the queue, its ring empty and maybe of another size
  *
@@ -381,10 +603,13 @@ void vmsg_track_exit(struct vmsg_vq *q)
 int vmsg_track_renew(struct vmsg_vq *q)
 {
 	struct vmsg_track *t = &q->track;
-	u16 *next = NULL, free = t->free;
-	bool lost = t->lost;
+	u16 *next = NULL, free;
+	bool lost = t->lost, spoilt = t->spoilt;
 	int ret;
 
+	/* All have come back, and the ring code has begun anew itself. */
+	vmsg_track_splice(t);
+	free = t->free;
 	if (t->num == virtqueue_get_vring_size(q->vq)) {
 		next = t->next;
 		t->next = NULL;
@@ -399,6 +624,7 @@ int vmsg_track_renew(struct vmsg_vq *q)
 	t->next = next;
 	t->free = free;
 	t->lost = lost;
+	t->spoilt = spoilt;
 	return 0;
 }
 
@@ -486,7 +712,8 @@ unsigned int vmsg_track_drain(struct vmsg_vq *q)
 	spin_lock_irqsave(&t->lock, flags);
 	if (!t->lost)
 		vmsg_track_scan(q);
-	if (!t->lost) {
+	if (!vmsg_track_sweeps(q)) {
+		vmsg_track_mend(t);
 		bitmap_zero(t->seen, t->num);
 		drained = t->packed ? vmsg_drain_packed(t, t->seen) :
 				      vmsg_drain_split(t, t->seen);
@@ -495,6 +722,146 @@ unsigned int vmsg_track_drain(struct vmsg_vq *q)
 	spin_unlock_irqrestore(&t->lock, flags);
 	atomic64_add(drained, &q->vd->bus->stats.c[VMSG_C_DRAINED]);
 	return count;
+}
+
+/**
+ * vmsg_track_sweeps() - are the books of no use?
+ * @q: the queue, condemned
+ *
+ * Then every head has to be tried.
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool vmsg_track_sweeps(const struct vmsg_vq *q)
+{
+	return q->track.out &&
+	       (READ_ONCE(q->track.lost) || READ_ONCE(q->track.spoilt));
+}
+
+/* Where the driver will look next, from the ring code's own books. */
+static u16 vmsg_track_collect_at(struct vmsg_vq *q)
+{
+	/*
+	 * It also asks the device for an event, which nobody hears any more; the
+	 * driver's lock is not needed for that.
+	 */
+	return virtqueue_enable_cb_prepare(q->vq);
+}
+
+/**
+ * vmsg_track_doubts() - compare the books with those of the ring code
+ * @q: the queue, condemned
+ *
+ * The ring code counts the buffers that it has given back.  While it gives one
+ * back the two may differ; if they do so twice, the books are of no use.
+ *
+ * Context: any.
+ * Return: false if they agree; true: ask again, a moment later.
+ */
+bool vmsg_track_doubts(struct vmsg_vq *q)
+{
+	struct vmsg_track *t = &q->track;
+	bool differ, again = false;
+	unsigned long flags;
+
+	if (!t->out)
+		return false;
+	spin_lock_irqsave(&t->lock, flags);
+	if (!t->lost && !t->spoilt) {
+		differ = vmsg_track_collect_at(q) != vmsg_track_done_at(t);
+		if (differ && t->doubt)
+			vmsg_track_spoil(q);
+		t->doubt = differ;
+		again = differ;
+	}
+	spin_unlock_irqrestore(&t->lock, flags);
+	return again;
+}
+
+/* Make @id the one buffer that the device seems to have used; or none. */
+static void vmsg_track_offer(struct vmsg_track *t, u16 at, u16 id)
+{
+	__le16 __vshm *used = (__le16 __vshm __force *)t->used;
+	u16 pos = at & ~BIT(15), flags;
+	bool wrap = at & BIT(15);
+
+	if (!t->packed) {
+		vmsg_shm_store32(vmsg_used_elem(t, at), id);
+		vmsg_shm_store32(vmsg_used_elem(t, at) + 1, 0);
+		/* The entry before the index; pairs with virtio_rmb(). */
+		mb();
+		vmsg_shm_store16(used + 1, at + (id != VMSG_TRACK_NONE));
+		return;
+	}
+	if (pos >= t->num)
+		return;
+	vmsg_shm_store16(vmsg_packed_id(t, pos), id);
+	vmsg_shm_store32((__le32 __vshm __force *)t->desc + 4 * pos + 2, 0);
+	/* The element before its flags; pairs with virtio_rmb(). */
+	mb();
+	flags = wrap == (id != VMSG_TRACK_NONE) ? BIT(VRING_PACKED_DESC_F_AVAIL) |
+						  BIT(VRING_PACKED_DESC_F_USED) : 0;
+	vmsg_shm_store16(vmsg_packed_flags(t, pos), flags);
+}
+
+/**
+ * vmsg_track_swept() - has the ring code looked at what was offered?
+ * @q: the queue, its callback has run
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool vmsg_track_swept(struct vmsg_vq *q)
+{
+	return virtqueue_is_broken(q->vq) ||
+	       vmsg_track_collect_at(q) != q->track.sweep_at;
+}
+
+/**
+ * vmsg_track_sweep() - offer the next head that might be out
+ * @q: the queue, condemned
+ * @again: begin again after the last; a peer that still writes may have written over
+ *	what was offered
+ *
+ * For a queue whose books are of no use.  The ring code knows which heads it has
+ * given out: of one that it has not it says so, and breaks the queue, which is
+ * mended again.  So each buffer comes back once, whatever the peer did.
+ *
+ * The caller then runs the queue's callback, and calls again: at once if that has
+ * collected what was offered, later if it has not.
+ *
+ * Context: any.
+ * Return: how many heads are left, with the one that is offered; 0 at the end.
+ */
+unsigned int vmsg_track_sweep(struct vmsg_vq *q, bool again)
+{
+	struct vmsg_track *t = &q->track;
+	unsigned int left;
+	unsigned long flags;
+	u16 at;
+
+	spin_lock_irqsave(&t->lock, flags);
+	at = vmsg_track_collect_at(q);
+	if (t->offered && vmsg_track_swept(q)) {
+		if (at != t->sweep_at)
+			vmsg_count(q->vd->bus, VMSG_C_DRAINED);
+		t->offered = false;
+		t->sweep++;
+	}
+	if (again && t->sweep == t->num)
+		t->sweep = 0;
+	left = t->num - t->sweep;
+	if (!left)
+		vmsg_track_offer(t, at, VMSG_TRACK_NONE);
+	if (left) {
+		vmsg_track_mend(t);
+		vmsg_track_offer(t, at, t->sweep);
+		t->sweep_at = at;
+		t->offered = true;
+	}
+	spin_unlock_irqrestore(&t->lock, flags);
+	return left;
 }
 
 /*
@@ -542,13 +909,13 @@ int vmsg_track_resume(struct vmsg_vq *q)
 	int ret = -ESTALE;
 	u16 *order, idx, end;
 
-	order = kcalloc(t->num, sizeof(*order), GFP_KERNEL);
+	order = vmsg_alloc(q->vd->bus, kcalloc(t->num, sizeof(*order), GFP_KERNEL));
 	if (!order)
 		return -ENOMEM;
 	spin_lock_irqsave(&t->lock, flags);
 	if (!t->lost && !t->packed)
 		vmsg_track_scan_split(q);
-	if (t->lost || t->packed)
+	if (t->lost || t->spoilt || t->packed)
 		goto out;
 	bitmap_zero(t->seen, t->num);
 	end = vmsg_used_idx(t);
@@ -569,4 +936,41 @@ out:
 	spin_unlock_irqrestore(&t->lock, flags);
 	kfree(order);
 	return ret;
+}
+
+/**
+ * vmsg_track_inspect() - how far is the queue?
+ * @q: the queue; it stays while this looks
+ * @st: where that goes
+ *
+ * The events are only kept with VIRTIO_RING_F_EVENT_IDX.
+ *
+ * Context: any.
+ * Return: false if it is not tracked.
+ */
+bool vmsg_track_inspect(struct vmsg_vq *q, struct vmsg_track_state *st)
+{
+	struct vmsg_track *t = &q->track;
+	unsigned long flags;
+
+	if (!t->out)
+		return false;
+	memset(st, 0, sizeof(*st));
+	spin_lock_irqsave(&t->lock, flags);
+	st->num = t->num;
+	st->out = t->count;
+	st->added = vmsg_track_next(q);
+	st->done = vmsg_track_done_at(t);
+	st->used = st->done;
+	st->lost = t->lost || t->spoilt;
+	if (!t->packed) {
+		st->used = vmsg_used_idx(t);
+		/* Each stands behind the other one's ring. */
+		st->used_event = vmsg_shm_load16((const __le16 __vshm __force *)t->avail +
+						 2 + t->num);
+		st->avail_event = vmsg_shm_load16((const __le16 __vshm __force *)t->used +
+						  2 + 4 * t->num);
+	}
+	spin_unlock_irqrestore(&t->lock, flags);
+	return true;
 }

@@ -5,6 +5,7 @@
  * Mainline: struct virtio_map_ops and 128 feature bits.
  */
 
+#include <linux/dma-mapping.h>
 #include <linux/virtio_features.h>
 #include <linux/virtio_ring.h>
 
@@ -58,11 +59,19 @@ void vmsg_glue_init_vdev(struct vmsg_device *vd)
  * vmsg_glue_init_bus() - the bus has got a window, or does DMA
  * @bus: the bus
  *
+ * There are drivers that allocate buffers with dma_alloc_coherent() from the
+ * parent of their device, which is the bus, and then add them to a queue like
+ * any others (virtio_rpmsg_bus).  There they are copied or mapped, so what they
+ * get is ordinary memory: the bus "does DMA" with the processor.
+ *
  * Context: may sleep.
  * Return: 0.
  */
 int vmsg_glue_init_bus(struct virtio_msg_bus *bus)
 {
+	dev_set_dma_coherent(&bus->ctx.dev);
+	/* Where there is no DMA at all, nobody asks for it. */
+	dma_coerce_mask_and_coherent(&bus->ctx.dev, DMA_BIT_MASK(64));
 	return 0;
 }
 

@@ -14,23 +14,93 @@
 #include <linux/slab.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
+#include <linux/workqueue.h>
 
 #include "internal.h"
 #include "trace.h"
 
-static void vmsg_vq_run(struct vmsg_vq *q)
+/*
+ * Drivers whose callbacks sleep, though virtio lets them come in interrupts:
+ * those of virtio_rpmsg_bus take mutexes and register devices.  They are called
+ * in a worker, or else any device side could stop the system.
+ */
+static bool vmsg_callbacks_sleep(const struct vmsg_device *vd)
+{
+	return vd->vdev.id.device == VIRTIO_ID_RPMSG;
+}
+
+static void vmsg_vq_call(struct work_struct *work)
+{
+	struct vmsg_vq *q = container_of(work, struct vmsg_vq, call);
+
+	if (!READ_ONCE(q->stopped))
+		vring_interrupt(0, q->vq);
+}
+
+/* So often a driver is called in a row before a worker goes on. */
+#define VMSG_CALLS_IN_A_ROW	64
+
+/* Call the driver until all that it was to be called for before is done. */
+static void vmsg_vq_serve(struct vmsg_vq *q)
 {
 	/*
-	 * virtio-net schedules NAPI from here, which outside interrupts needs
-	 * bottom halves off.
+	 * virtio-net schedules NAPI from its callbacks, which outside interrupts
+	 * needs bottom halves off.
 	 */
-	if (in_hardirq() || irqs_disabled()) {
-		vring_interrupt(0, q->vq);
-	} else {
+	bool bh = !in_hardirq() && !irqs_disabled();
+	unsigned int rounds = 0;
+	int n;
+
+	if (bh)
 		local_bh_disable();
-		vring_interrupt(0, q->vq);
+	do {
+		/* A peer that uses buffers all the time keeps nobody here. */
+		if (rounds++ == VMSG_CALLS_IN_A_ROW) {
+			queue_work(vmsg_wq, &q->call);
+			break;
+		}
+		n = atomic_read(&q->called);
+		if (!READ_ONCE(q->stopped))
+			vring_interrupt(0, q->vq);
+	} while (atomic_sub_return(n, &q->called));
+	if (bh)
 		local_bh_enable();
-	}
+}
+
+/* The ring code does not believe what the device wrote there. */
+static void vmsg_vq_check(struct vmsg_vq *q)
+{
+	if (unlikely(virtqueue_is_broken(q->vq)))
+		vmsg_device_broken(q->vd, "a queue of it makes no sense");
+}
+
+static void vmsg_vq_go_on(struct work_struct *work)
+{
+	struct vmsg_vq *q = container_of(work, struct vmsg_vq, call);
+
+	vmsg_vq_serve(q);
+	vmsg_vq_check(q);
+}
+
+/*
+ * Drivers take the callback of a queue for an interrupt, which never comes twice at a
+ * time, and many look for used buffers in it without a lock.  But a used event may
+ * come while a device goes on with a successor or is drained, or by message while
+ * there is one by word.  So whoever comes second leaves it to the first, who calls
+ * the driver once more.
+ */
+static void vmsg_vq_run(struct vmsg_vqs *vqs, struct vmsg_vq *q)
+{
+	if (vqs->calls)
+		queue_work(vqs->calls, &q->call);
+	else if (atomic_inc_return(&q->called) == 1)
+		vmsg_vq_serve(q);
+}
+
+static void vmsg_vq_used(struct vmsg_vqs *vqs, struct vmsg_vq *q)
+{
+	vmsg_vq_run(vqs, q);
+	vmsg_vq_check(q);
 }
 
 /**
@@ -52,8 +122,9 @@ void vmsg_vqs_used(struct vmsg_device *vd, u16 index, bool all)
 	}
 	do {
 		q = READ_ONCE(vqs->q[index]);
-		if (q && !READ_ONCE(q->stopped))
-			vmsg_vq_run(q);
+		if (!q || READ_ONCE(q->stopped))
+			continue;
+		vmsg_vq_used(vqs, q);
 	} while (all && ++index < vqs->num);
 }
 
@@ -67,12 +138,19 @@ void vmsg_synchronize_cbs(struct virtio_device *vdev)
 {
 	struct vmsg_device *vd = to_vmsg_device(vdev);
 	struct virtio_msg_bus *bus = vd->bus;
+	struct vmsg_vqs *vqs;
+	unsigned int i;
 
-	if (!rcu_access_pointer(vd->vqs))
+	/* The driver asks, and it has its queues. */
+	vqs = rcu_dereference_protected(vd->vqs, true);
+	if (!vqs)
 		return;
 	synchronize_rcu();
 	if (bus->desc->ops->sync_rx)
 		bus->desc->ops->sync_rx(bus);
+	for (i = 0; i < vqs->num; i++)
+		if (vqs->q[i])
+			flush_work(&vqs->q[i]->call);
 }
 
 /*
@@ -189,18 +267,22 @@ static u32 vmsg_vq_index(const struct vmsg_device *vd, u32 n)
 
 /*
  * How many mappings of the largest size a queue of a device type has under way
- * when it is busy: what the window is to guarantee.  Types that are not listed
- * may make requests of as many segments as a ring has, within reason.
+ * when it is busy: what the window is to guarantee; and how large its driver makes
+ * them at most, if that is known.  Types that are not listed may make requests of as
+ * many segments as a ring has, within reason.
  */
 static const struct {
 	u32 device;
 	u32 segs;
+	u32 most;
 } vmsg_segs_table[] = {
-	{ VIRTIO_ID_NET, 20 },
-	{ VIRTIO_ID_CONSOLE, 4 },
-	{ VIRTIO_ID_RNG, 1 },
-	{ VIRTIO_ID_INPUT, 4 },
-	{ VIRTIO_ID_VSOCK, 20 },
+	{ VIRTIO_ID_NET, 20, VMSG_WIN_MAX_MAPPING },
+	{ VIRTIO_ID_CONSOLE, 4, VMSG_WIN_MAX_MAPPING },
+	/* Its buffers are a cache line. */
+	{ VIRTIO_ID_RNG, 1, PAGE_SIZE },
+	/* Events of 8 bytes */
+	{ VIRTIO_ID_INPUT, 4, PAGE_SIZE },
+	{ VIRTIO_ID_VSOCK, 20, VMSG_WIN_MAX_MAPPING },
 };
 
 #define VMSG_SEGS_DEFAULT	128U
@@ -214,6 +296,27 @@ static u32 vmsg_vq_segs(const struct vmsg_device *vd, u32 size)
 		if (vmsg_segs_table[i].device == vd->info.device_id)
 			segs = vmsg_segs_table[i].segs;
 	return min(size, segs);
+}
+
+static size_t vmsg_most(const struct vmsg_device *vd)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vmsg_segs_table); i++)
+		if (vmsg_segs_table[i].device == vd->info.device_id)
+			return vmsg_segs_table[i].most;
+	return VMSG_WIN_MAX_MAPPING;
+}
+
+/*
+ * How many devices of the bus have no queues yet, but this one.  A moment later it may
+ * be another number: a window is shared out a little less evenly then.
+ */
+static unsigned int vmsg_others(const struct virtio_msg_bus *bus)
+{
+	int all = max_t(int, READ_ONCE(bus->found), atomic_read(&bus->wanted));
+
+	return max(all - atomic_read(&bus->served) - 1, 0);
 }
 
 static void vmsg_vq_free(struct vmsg_vq *q)
@@ -231,7 +334,7 @@ static struct vmsg_vq *vmsg_vq_new(struct vmsg_device *vd, u32 index, u32 num,
 				   size_t max_mapping,
 				   const struct virtqueue_info *info)
 {
-	struct vmsg_vq *q = kzalloc_obj(*q);
+	struct vmsg_vq *q = vmsg_alloc(vd->bus, kzalloc_obj(*q));
 	int ret;
 
 	if (!q)
@@ -239,6 +342,7 @@ static struct vmsg_vq *vmsg_vq_new(struct vmsg_device *vd, u32 index, u32 num,
 	q->vd = vd;
 	q->index = index;
 	INIT_LIST_HEAD(&q->kick);
+	INIT_WORK(&q->call, vmsg_callbacks_sleep(vd) ? vmsg_vq_call : vmsg_vq_go_on);
 	if (vd->bus->win) {
 		ret = vmsg_wctx_init(&q->ctx, vd->bus->win, vmsg_vq_segs(vd, num),
 				     max_mapping, &vmsg_track_ops);
@@ -246,6 +350,7 @@ static struct vmsg_vq *vmsg_vq_new(struct vmsg_device *vd, u32 index, u32 num,
 			kfree(q);
 			return ERR_PTR(ret);
 		}
+		q->ctx.share = vd->bus->share;
 	} else if (vd->bus->dma_dev) {
 		ret = vmsg_dma_init(&q->ctx, vd->bus->dma_dev, num,
 				    &vmsg_track_ops);
@@ -322,12 +427,13 @@ static int vmsg_budget(struct vmsg_device *vd, u32 *sizes, unsigned int n,
 
 	if (!vd->bus->win || !n)
 		return 0;
-	segs = kmalloc_array(n, sizeof(*segs), GFP_KERNEL);
+	segs = vmsg_alloc(vd->bus, kmalloc_array(n, sizeof(*segs), GFP_KERNEL));
 	if (!segs)
 		return -ENOMEM;
 	for (i = 0; i < n; i++)
 		segs[i] = vmsg_vq_segs(vd, sizes[i]);
-	*max_mapping = vmsg_window_budget(vd->bus->win, segs, n);
+	*max_mapping = vmsg_window_budget(vd->bus->win, segs, n, vmsg_most(vd),
+					  vmsg_others(vd->bus));
 	kfree(segs);
 	if (!*max_mapping) {
 		vmsg_dev_log(err, vd,
@@ -342,10 +448,34 @@ static void vmsg_free_table(struct vmsg_vqs *vqs)
 {
 	unsigned int i;
 
-	for (i = 0; vqs && i < vqs->num; i++)
-		if (vqs->q[i])
-			vmsg_vq_free(vqs->q[i]);
+	if (!vqs)
+		return;
+	for (i = 0; i < vqs->num; i++) {
+		if (!vqs->q[i])
+			continue;
+		cancel_work_sync(&vqs->q[i]->call);
+		vmsg_vq_free(vqs->q[i]);
+	}
+	if (vqs->calls)
+		destroy_workqueue(vqs->calls);
 	kfree(vqs);
+}
+
+static struct vmsg_vqs *vmsg_alloc_table(struct vmsg_device *vd, unsigned int num)
+{
+	struct vmsg_vqs *vqs = vmsg_alloc(vd->bus, kzalloc_flex(*vqs, q, num));
+
+	if (!vqs)
+		return NULL;
+	vqs->num = num;
+	if (!vmsg_callbacks_sleep(vd))
+		return vqs;
+	vqs->calls = alloc_workqueue("%s", WQ_UNBOUND, 0, dev_name(&vd->vdev.dev));
+	if (!vqs->calls) {
+		kfree(vqs);
+		return NULL;
+	}
+	return vqs;
 }
 
 static int vmsg_make_vqs(struct vmsg_device *vd, unsigned int nvqs,
@@ -385,6 +515,8 @@ static int vmsg_make_vqs(struct vmsg_device *vd, unsigned int nvqs,
  * @infos: what the driver wants
  * @desc: ignored, there are no vectors to spread
  *
+ * Model: life.pml.
+ *
  * Context: may sleep.
  * Return: 0; -ENOENT for a queue that the device does not have; -ENOSPC when
  * the window cannot back the queues; -ENODEV when the device was lost; the
@@ -400,7 +532,7 @@ int vmsg_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 	u32 *sizes;
 	int n, ret;
 
-	sizes = kcalloc(max(nvqs, 1U), sizeof(*sizes), GFP_KERNEL);
+	sizes = vmsg_alloc(vd->bus, kcalloc(max(nvqs, 1U), sizeof(*sizes), GFP_KERNEL));
 	if (!sizes)
 		return -ENOMEM;
 
@@ -410,17 +542,17 @@ int vmsg_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 	if (!ret && n) {
 		unsigned int top = vmsg_vq_index(vd, n - 1) + 1;
 
-		vqs = kzalloc_flex(*vqs, q, top);
+		vqs = vmsg_alloc_table(vd, top);
 		ret = -ENOMEM;
-		if (vqs) {
-			vqs->num = top;
+		if (vqs)
 			ret = vmsg_make_vqs(vd, nvqs, out, infos, sizes,
 					    max_mapping, vqs);
-		}
 	}
 	/* vmsg_devices_fail() sets it, then looks for queues under our lock. */
 	if (!ret && test_bit(VMSG_DEV_DEAD, &vd->flags))
 		ret = -ENODEV;
+	if (!ret && vqs)
+		atomic_inc(&vd->bus->served);
 	if (!ret)
 		rcu_assign_pointer(vd->vqs, vqs);
 	else
@@ -455,6 +587,7 @@ void vmsg_del_vqs(struct virtio_device *vdev)
 			vmsg_engine_forget(vd->bus, vqs->q[i]);
 		}
 		vmsg_free_table(vqs);
+		atomic_dec(&vd->bus->served);
 	}
 	mutex_unlock(&vd->vq_lock);
 }
@@ -483,6 +616,7 @@ int vmsg_disable_vq_and_reset(struct virtqueue *vq)
 		return ret;
 	vmsg_synchronize_cbs(vq->vdev);
 	vmsg_engine_forget(q->vd->bus, q);
+	vmsg_track_quiet(q);
 	vq->reset = true;
 	return 0;
 }
@@ -535,8 +669,12 @@ void vmsg_vqs_condemn(struct vmsg_device *vd, bool gone)
 	for (i = 0; vqs && i < vqs->num; i++) {
 		if (!vqs->q[i])
 			continue;
-		/* By DMA there is no quarantine: the device was cut off. */
-		if (gone || !vqs->q[i]->ctx.win)
+		/*
+		 * By DMA there is no quarantine: the device was cut off.  Nor is
+		 * there for one that was known to be gone before its driver, which
+		 * resets it last, gets no answer.
+		 */
+		if (gone || !vqs->q[i]->ctx.win || READ_ONCE(vqs->q[i]->ctx.closed))
 			vmsg_wctx_close(&vqs->q[i]->ctx);
 		else
 			vmsg_wctx_condemn(&vqs->q[i]->ctx);
@@ -545,13 +683,79 @@ void vmsg_vqs_condemn(struct vmsg_device *vd, bool gone)
 }
 
 /**
+ * vmsg_vqs_quiet() - a driver has reset its device, and takes its buffers back
+ * @vd: the device
+ * @ended: it is known to have reset, or to be gone: it uses no buffer any more
+ *
+ * From here on no callback runs, also of a queue that is being drained: it would
+ * look for used buffers while they are taken out.  What the driver does not take
+ * back, as virtio_rng does with a request that is under way, is free with its queue
+ * if @ended.
+ *
+ * Context: may sleep.
+ */
+void vmsg_vqs_quiet(struct vmsg_device *vd, bool ended)
+{
+	struct vmsg_vqs *vqs;
+	unsigned int i;
+
+	mutex_lock(&vd->vq_lock);
+	vqs = rcu_dereference_protected(vd->vqs, lockdep_is_held(&vd->vq_lock));
+	for (i = 0; vqs && i < vqs->num; i++) {
+		if (!vqs->q[i])
+			continue;
+		WRITE_ONCE(vqs->q[i]->stopped, true);
+		WRITE_ONCE(vqs->q[i]->ctx.ended, ended);
+	}
+	vmsg_synchronize_cbs(&vd->vdev);
+	for (i = 0; vqs && i < vqs->num; i++)
+		if (vqs->q[i])
+			vmsg_track_quiet(vqs->q[i]);
+	mutex_unlock(&vd->vq_lock);
+}
+
+static void vmsg_vq_unbreak_run(struct vmsg_vqs *vqs, struct vmsg_vq *q)
+{
+	/* By what the device wrote; that is overwritten now. */
+	if (virtqueue_is_broken(q->vq))
+		__virtqueue_unbreak(q->vq);
+	vmsg_vq_run(vqs, q);
+}
+
+/* So many heads are tried before others have their turn. */
+#define VMSG_SWEEP_BATCH	64
+
+/* As vmsg_vqs_drain(), of one queue. */
+static unsigned int vmsg_vq_drain(struct vmsg_vqs *vqs, struct vmsg_vq *q, bool again)
+{
+	unsigned int n, left;
+
+	if (!vmsg_track_sweeps(q)) {
+		if (vmsg_track_drain(q))
+			vmsg_vq_unbreak_run(vqs, q);
+		left = READ_ONCE(q->track.count) + vmsg_track_doubts(q);
+		/* Now it does? */
+		return left + vmsg_track_sweeps(q);
+	}
+	left = vmsg_track_sweep(q, again);
+	for (n = 0; left && n < VMSG_SWEEP_BATCH; n++) {
+		vmsg_vq_unbreak_run(vqs, q);
+		if (!vmsg_track_swept(q))
+			break;
+		left = vmsg_track_sweep(q, false);
+	}
+	return left;
+}
+
+/**
  * vmsg_vqs_drain() - give back what the device will never use
  * @vd: the device, condemned
+ * @again: where every head has to be tried, and was, do so again
  *
  * Context: any.
  * Return: how many buffers their driver has still to collect.
  */
-unsigned int vmsg_vqs_drain(struct vmsg_device *vd)
+unsigned int vmsg_vqs_drain(struct vmsg_device *vd, bool again)
 {
 	unsigned int i, left = 0;
 	struct vmsg_vqs *vqs;
@@ -562,13 +766,33 @@ unsigned int vmsg_vqs_drain(struct vmsg_device *vd)
 	vqs = rcu_dereference(vd->vqs);
 	for (i = 0; vqs && i < vqs->num; i++) {
 		q = READ_ONCE(vqs->q[i]);
-		if (!q || READ_ONCE(q->stopped) || !vmsg_track_drain(q))
-			continue;
-		vmsg_vq_run(q);
-		left += READ_ONCE(q->track.count);
+		if (q && !READ_ONCE(q->stopped))
+			left += vmsg_vq_drain(vqs, q, again);
 	}
 	rcu_read_unlock();
 	return left;
+}
+
+/**
+ * vmsg_vqs_sure() - is it known that a drained device has nothing any more?
+ * @vd: the device
+ *
+ * Context: any.
+ * Return: false if every head of a queue had to be tried.
+ */
+bool vmsg_vqs_sure(struct vmsg_device *vd)
+{
+	struct vmsg_vqs *vqs;
+	bool sure = true;
+	unsigned int i;
+
+	rcu_read_lock();
+	vqs = rcu_dereference(vd->vqs);
+	for (i = 0; vqs && i < vqs->num; i++)
+		if (READ_ONCE(vqs->q[i]) && vmsg_track_sweeps(vqs->q[i]))
+			sure = false;
+	rcu_read_unlock();
+	return sure;
 }
 
 /**
@@ -611,7 +835,7 @@ bool vmsg_vqs_can_resume(struct vmsg_device *vd)
 	vqs = rcu_dereference_protected(vd->vqs, lockdep_is_held(&vd->vq_lock));
 	for (i = 0; vqs && i < vqs->num; i++)
 		if (vqs->q[i] && (!vqs->q[i]->track.out ||
-				  READ_ONCE(vqs->q[i]->track.lost) ||
+				  vmsg_track_sweeps(vqs->q[i]) ||
 				  vqs->q[i]->track.packed))
 			ok = false;
 	mutex_unlock(&vd->vq_lock);
@@ -679,7 +903,7 @@ void vmsg_vqs_go(struct vmsg_device *vd)
 		if (!q || READ_ONCE(q->stopped))
 			continue;
 		vmsg_notify(q->vq);
-		vmsg_vq_run(q);
+		vmsg_vq_used(vqs, q);
 	}
 	rcu_read_unlock();
 }

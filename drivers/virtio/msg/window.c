@@ -30,9 +30,11 @@
 
 #include <linux/align.h>
 #include <linux/bitmap.h>
+#include <linux/bits.h>
 #include <linux/err.h>
 #include <linux/find.h>
 #include <linux/highmem.h>
+#include <linux/io.h>
 #include <linux/log2.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
@@ -52,6 +54,9 @@
 #define VMSG_WIN_RING_MAX	SZ_32M
 #define VMSG_WIN_PAGES_MIN	16U
 
+/* One device gets no more than such a part of what is unpromised. */
+#define VMSG_WIN_PARTS		4U
+
 /* Holes looked at in one search of the shared part, with interrupts off. */
 #define VMSG_WIN_TRIES		1024U
 /* Mappings looked at in one go, with interrupts off. */
@@ -63,6 +68,7 @@
  * @ctx: who mapped it
  * @size: bytes
  * @tag: of vmsg_window_set_tag()
+ * @next: in quarantine: where the next one of the same context is
  * @dir: enum dma_data_direction
  * @own: taken from the region of @ctx
  */
@@ -70,7 +76,10 @@ struct vmsg_slot_rec {
 	phys_addr_t orig;
 	struct vmsg_wctx *ctx;
 	u32 size;
-	u32 tag;
+	union {
+		u32 tag;
+		u32 next;
+	};
 	u8 dir;
 	bool own;
 };
@@ -240,6 +249,51 @@ void vmsg_window_destroy(struct vmsg_window *win)
 EXPORT_SYMBOL_IF_KUNIT(vmsg_window_destroy);
 
 /*
+ * Runs of granules in a map.  Most lie in one word (a header, a status, an indirect
+ * table or a page of data do): for these no function is called.
+ */
+
+static inline bool vmsg_run_in_word(u32 g, u32 n)
+{
+	return g % BITS_PER_LONG + n <= BITS_PER_LONG;
+}
+
+static inline unsigned long vmsg_run_mask(u32 g, u32 n)
+{
+	return (~0UL >> (BITS_PER_LONG - n)) << (g % BITS_PER_LONG);
+}
+
+static inline void vmsg_run_set(unsigned long *map, u32 g, u32 n)
+{
+	if (vmsg_run_in_word(g, n))
+		map[BIT_WORD(g)] |= vmsg_run_mask(g, n);
+	else
+		bitmap_set(map, g, n);
+}
+
+static inline void vmsg_run_clear(unsigned long *map, u32 g, u32 n)
+{
+	if (vmsg_run_in_word(g, n))
+		map[BIT_WORD(g)] &= ~vmsg_run_mask(g, n);
+	else
+		bitmap_clear(map, g, n);
+}
+
+/*
+ * The last first granule of a mapping at or below @g, among those whose mapping may
+ * reach that far; VMSG_WIN_NONE if there is none.
+ */
+static u32 vmsg_head_below(const struct vmsg_window *win, u32 g)
+{
+	u32 most = VMSG_WIN_MAX_MAPPING / VMSG_WIN_GRANULE;
+	u32 base = round_down(g - min(g, most - 1), BITS_PER_LONG);
+	u32 n = g - base + 1;
+	u32 at = find_last_bit(win->head_map + BIT_WORD(base), n);
+
+	return at < n ? base + at : VMSG_WIN_NONE;
+}
+
+/*
  * Guarantees
  */
 
@@ -255,7 +309,7 @@ static u32 vmsg_region_blocked(struct vmsg_window *win, u32 lo, u32 hi)
 	bool in_quar;
 
 	spin_lock_irq(&win->lock);
-	g = find_last_bit(win->head_map, lo + 1);
+	g = vmsg_head_below(win, lo);
 	if (g < lo && win->recs[g].dir == DMA_FROM_DEVICE &&
 	    g + vmsg_granules(win->recs[g].size) > lo)
 		found = g;
@@ -384,18 +438,22 @@ static size_t vmsg_round_mapping(u64 size)
  * @win: the window
  * @segs: for each queue, the most segments of one request
  * @nqueues: how many queues
+ * @most: bytes of the largest mapping that its driver can use
+ * @others: how many devices are known that may ask after it
  *
  * Finds the largest mapping size with which each queue can be guaranteed
- * segs + 2 mappings, while three quarters of what is unpromised stay for later
- * devices; with the smallest size, all of it may go.  Nothing is reserved: ask
- * before the first vmsg_wctx_init() of the device.
+ * segs + 2 mappings, while as much as that is left for each of the others, and a
+ * quarter of all for those that nobody knows yet; three quarters, if there are
+ * hardly any others.  With the smallest size, all of it may go.  Nothing is
+ * reserved: ask before the first vmsg_wctx_init() of the device.
  *
  * Context: May sleep.
  * Return: bytes of the largest mapping, or 0: the device does not fit.
  */
 size_t vmsg_window_budget(struct vmsg_window *win, const u32 *segs,
-			  unsigned int nqueues)
+			  unsigned int nqueues, size_t most, unsigned int others)
 {
+	u32 parts = max(VMSG_WIN_PARTS, others + 1 + DIV_ROUND_UP(others + 1, 3));
 	struct vmsg_region *r;
 	size_t size, ret = 0;
 	u64 mappings = 0, share;
@@ -411,8 +469,8 @@ size_t vmsg_window_budget(struct vmsg_window *win, const u32 *segs,
 		return 0;
 
 	mutex_lock(&win->promises);
-	share = (u64)vmsg_unpromised(win) / 4 * VMSG_WIN_GRANULE;
-	size = vmsg_round_mapping(div64_u64(share, mappings));
+	share = (u64)vmsg_unpromised(win) / parts * VMSG_WIN_GRANULE;
+	size = vmsg_round_mapping(min_t(u64, div64_u64(share, mappings), most));
 	/* Mappings in use and gaps between regions can make it smaller. */
 	for (; size; size -= VMSG_WIN_STEP) {
 		if (vmsg_budget_fits(win, r, segs, nqueues,
@@ -442,7 +500,7 @@ size_t vmsg_window_default_mapping(struct vmsg_window *win)
 	u64 share;
 
 	mutex_lock(&win->promises);
-	share = (u64)vmsg_unpromised(win) / 4 * VMSG_WIN_GRANULE;
+	share = (u64)vmsg_unpromised(win) / VMSG_WIN_PARTS * VMSG_WIN_GRANULE;
 	mutex_unlock(&win->promises);
 	return vmsg_round_mapping(div_u64(share, 128 + 2));
 }
@@ -471,15 +529,28 @@ void vmsg_wctx_init_limits(struct vmsg_wctx *ctx, struct vmsg_window *win,
 	ctx->failures = 0;
 	ctx->condemned = false;
 	ctx->closed = false;
+	ctx->ended = false;
+	ctx->quar = VMSG_WIN_NONE;
 	ctx->own.base = 0;
 	ctx->own.len = 0;
 	INIT_LIST_HEAD(&ctx->own.node);
 	ctx->keep = 0;
 	ctx->hint = 0;
+	ctx->keep_hint = 0;
 	ctx->own_used = 0;
 	INIT_LIST_HEAD(&ctx->node);
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_wctx_init_limits);
+
+/*
+ * An empty region is filled from its beginning: runs then leave no gaps, which is
+ * what makes the guarantee one.
+ */
+static void vmsg_region_rewind(struct vmsg_wctx *ctx)
+{
+	ctx->hint = ctx->own.base;
+	ctx->keep_hint = ctx->own.base + ctx->own.len - ctx->keep;
+}
 
 /**
  * vmsg_wctx_init - a context with a guarantee
@@ -532,7 +603,7 @@ int vmsg_wctx_init(struct vmsg_wctx *ctx, struct vmsg_window *win, u32 segs,
 		spin_lock_irq(&win->lock);
 		if (!blocked) {
 			ctx->guarantee = len;
-			ctx->hint = ctx->own.base;
+			vmsg_region_rewind(ctx);
 			win->guaranteed += len;
 			list_add_tail(&ctx->node, &win->ctxs);
 			spin_unlock_irq(&win->lock);
@@ -550,7 +621,10 @@ int vmsg_wctx_init(struct vmsg_wctx *ctx, struct vmsg_window *win, u32 segs,
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_wctx_init);
 
-/* Forget the mapping at @g; what becomes of its granules is up to @quarantine. */
+/*
+ * Forget the mapping at @g; what becomes of its granules is up to @quarantine.  Only
+ * a context that vmsg_window_absolve() finds keeps a list of them.
+ */
 static void vmsg_slot_free(struct vmsg_window *win, u32 g, bool quarantine)
 {
 	struct vmsg_slot_rec *rec = &win->recs[g];
@@ -563,7 +637,7 @@ static void vmsg_slot_free(struct vmsg_window *win, u32 g, bool quarantine)
 		bitmap_set(win->quar_map, g, n);
 		win->quarantined += n;
 	} else {
-		bitmap_clear(win->used_map, g, n);
+		vmsg_run_clear(win->used_map, g, n);
 	}
 	win->used -= n;
 	ctx->used -= n;
@@ -571,29 +645,31 @@ static void vmsg_slot_free(struct vmsg_window *win, u32 g, bool quarantine)
 		ctx->used_from -= n;
 	if (rec->own) {
 		ctx->own_used -= n;
-		/*
-		 * An empty region is filled from its beginning: runs then leave
-		 * no gaps, which is what makes the guarantee one.
-		 */
 		if (!ctx->own_used)
-			ctx->hint = ctx->own.base;
+			vmsg_region_rewind(ctx);
 	}
 	rec->tag = VMSG_WIN_NO_TAG;
 	rec->ctx = NULL;
+	if (quarantine && ctx->own.len) {
+		rec->next = ctx->quar;
+		ctx->quar = g;
+	}
 }
 
 /**
  * vmsg_wctx_exit - give the guarantee back
  * @ctx: the context; nobody uses it any more
  *
- * Every buffer must be unmapped.  What was not may still be written by the
- * peer: it is counted as a bad handle and goes to quarantine.
+ * Every buffer should be unmapped.  What was not goes to quarantine, and is counted
+ * as a bad handle, where the peer may still write it.  It does not once the device
+ * was reset: virtio_rng forgets the request that it has under way.
  *
  * Context: May sleep.
  */
 void vmsg_wctx_exit(struct vmsg_wctx *ctx)
 {
 	struct vmsg_window *win = ctx->win;
+	bool written = !READ_ONCE(ctx->ended) && !READ_ONCE(ctx->closed);
 	u32 g = 0, n, lost = 0;
 
 	if (!win)
@@ -608,9 +684,9 @@ void vmsg_wctx_exit(struct vmsg_wctx *ctx)
 				break;
 			if (win->recs[g].ctx == ctx) {
 				__clear_bit(g, win->head_map);
-				vmsg_slot_free(win, g, true);
-				win->bad++;
-				lost++;
+				vmsg_slot_free(win, g, written);
+				win->bad += written;
+				lost += written;
 			}
 			g++;
 		}
@@ -766,8 +842,8 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_window_free_ring);
  */
 
 /* The first of @n free granules in [lo, hi), if at most @tries holes tell. */
-static u32 vmsg_find_run(const unsigned long *map, u32 lo, u32 hi, u32 n,
-			 u32 tries)
+static u32 vmsg_search_run(const unsigned long *map, u32 lo, u32 hi, u32 n,
+			   u32 tries)
 {
 	u32 start, end;
 
@@ -781,6 +857,29 @@ static u32 vmsg_find_run(const unsigned long *map, u32 lo, u32 hi, u32 n,
 		lo = end + 1;
 	}
 	return VMSG_WIN_NONE;
+}
+
+/* The same; nearly always they are where the search begins. */
+static inline u32 vmsg_find_run(const unsigned long *map, u32 lo, u32 hi, u32 n,
+				u32 tries)
+{
+	if (lo < hi && hi - lo >= n && vmsg_run_in_word(lo, n) &&
+	    !(map[BIT_WORD(lo)] & vmsg_run_mask(lo, n)))
+		return lo;
+	return vmsg_search_run(map, lo, hi, n, tries);
+}
+
+/* From @hint on, then from @lo on. */
+static inline u32 vmsg_find_from(const unsigned long *map, u32 *hint, u32 lo, u32 hi,
+				 u32 n)
+{
+	u32 g = vmsg_find_run(map, *hint, hi, n, U32_MAX);
+
+	if (g == VMSG_WIN_NONE && *hint != lo)
+		g = vmsg_search_run(map, lo, hi, n, U32_MAX);
+	if (g != VMSG_WIN_NONE)
+		*hint = g + n;
+	return g;
 }
 
 /* Caller holds the lock. */
@@ -797,16 +896,11 @@ static u32 vmsg_find_own(struct vmsg_window *win, struct vmsg_wctx *ctx, u32 n,
 	 * leaves the rest to what comes back.
 	 */
 	if (!from) {
-		g = vmsg_find_run(win->used_map, keep, end, n, U32_MAX);
+		g = vmsg_find_from(win->used_map, &ctx->keep_hint, keep, end, n);
 		if (g != VMSG_WIN_NONE)
 			return g;
 	}
-	g = vmsg_find_run(win->used_map, ctx->hint, keep, n, U32_MAX);
-	if (g == VMSG_WIN_NONE)
-		g = vmsg_find_run(win->used_map, base, keep, n, U32_MAX);
-	if (g != VMSG_WIN_NONE)
-		ctx->hint = g + n;
-	return g;
+	return vmsg_find_from(win->used_map, &ctx->hint, base, keep, n);
 }
 
 /*
@@ -849,18 +943,19 @@ static bool vmsg_in_rings(const struct vmsg_window *win, u64 off, u64 size)
 }
 
 /*
- * Copy between a buffer and the window.  Page by page: the buffer may lie in
- * high memory and may span pages.  No lock is held: the granules are the
+ * Copy between a buffer and the window.  No lock is held: the granules are the
  * caller's.
  */
-static void vmsg_bounce(struct vmsg_window *win, phys_addr_t orig, u64 off,
-			size_t size, bool to_window)
+static inline void vmsg_bounce(struct vmsg_window *win, phys_addr_t orig, u64 off,
+			       size_t size, bool to_window)
 {
 	u8 __vshm *slot = win->va + off;
 
-	while (size) {
+	/* It may span pages: where these may lie in high memory, page by page. */
+	do {
 		size_t at = offset_in_page(orig);
-		size_t len = min_t(size_t, PAGE_SIZE - at, size);
+		size_t len = IS_ENABLED(CONFIG_HIGHMEM) ?
+			     min_t(size_t, PAGE_SIZE - at, size) : size;
 		u8 *p = kmap_local_page(pfn_to_page(PHYS_PFN(orig)));
 
 		if (to_window)
@@ -871,7 +966,7 @@ static void vmsg_bounce(struct vmsg_window *win, phys_addr_t orig, u64 off,
 		orig += len;
 		slot += len;
 		size -= len;
-	}
+	} while (IS_ENABLED(CONFIG_HIGHMEM) && size);
 }
 
 /**
@@ -911,8 +1006,7 @@ u64 vmsg_window_map(struct vmsg_wctx *ctx, struct page *page,
 
 	if (!win)
 		return VMSG_WIN_ERROR;
-	if (ctx->ops && ctx->ops->mapping)
-		ctx->ops->mapping(ctx);
+	vmsg_wctx_mapping(ctx);
 
 	/* The peer is gone; a buffer more would be one more to drain. */
 	if (READ_ONCE(ctx->condemned) || READ_ONCE(ctx->closed))
@@ -920,6 +1014,9 @@ u64 vmsg_window_map(struct vmsg_wctx *ctx, struct page *page,
 
 	if (!size || size > VMSG_WIN_MAX_MAPPING || !valid_dma_direction(dir) ||
 	    dir == DMA_NONE)
+		goto refuse;
+	if (IS_ENABLED(CONFIG_VIRTIO_MSG_FAULT_INJECTION) && ctx->ops &&
+	    ctx->ops->starved && ctx->ops->starved(ctx))
 		goto refuse;
 
 	/*
@@ -947,7 +1044,7 @@ u64 vmsg_window_map(struct vmsg_wctx *ctx, struct page *page,
 		spin_unlock_irqrestore(&win->lock, flags);
 		goto refuse;
 	}
-	bitmap_set(win->used_map, g, n);
+	vmsg_run_set(win->used_map, g, n);
 	__set_bit(g, win->head_map);
 	rec = &win->recs[g];
 	rec->orig = orig;
@@ -974,8 +1071,9 @@ u64 vmsg_window_map(struct vmsg_wctx *ctx, struct page *page,
 		return win->wire + off;
 	}
 	vmsg_bounce(win, orig, off, size, true);
-	vmsg_shm_fill(win->va + off + size, VMSG_WIN_POISON,
-		      (size_t)n * VMSG_WIN_GRANULE - size);
+	if (size % VMSG_WIN_GRANULE)
+		vmsg_shm_fill(win->va + off + size, VMSG_WIN_POISON,
+			      (size_t)n * VMSG_WIN_GRANULE - size);
 	return win->wire + off;
 
 refuse:
@@ -987,6 +1085,20 @@ refuse:
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_window_map);
 
+/* The granule that @wire lies in, and how far in. */
+static inline u32 vmsg_granule_of(const struct vmsg_window *win, u64 wire, u32 *delta)
+{
+	u64 off = wire - win->wire;
+
+	if (wire < win->wire || off < win->pool_off)
+		return VMSG_WIN_NONE;
+	off -= win->pool_off;
+	if (off >= (u64)win->total * VMSG_WIN_GRANULE)
+		return VMSG_WIN_NONE;
+	*delta = off % VMSG_WIN_GRANULE;
+	return off / VMSG_WIN_GRANULE;
+}
+
 /*
  * The first granule of the mapping of @ctx that @wire lies in, and how far in.
  * Caller holds the lock.
@@ -994,25 +1106,38 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_window_map);
 static u32 vmsg_lookup(struct vmsg_window *win, struct vmsg_wctx *ctx, u64 wire,
 		       u32 *delta)
 {
-	u64 off = wire - win->wire;
-	u32 g, head;
+	u32 g = vmsg_granule_of(win, wire, delta);
+	u32 head;
 
 	lockdep_assert_held(&win->lock);
 
-	if (wire < win->wire || off < win->pool_off)
+	if (g == VMSG_WIN_NONE)
 		return VMSG_WIN_NONE;
-	off -= win->pool_off;
-	if (off >= (u64)win->total * VMSG_WIN_GRANULE)
+	head = test_bit(g, win->head_map) ? g : vmsg_head_below(win, g);
+	if (head == VMSG_WIN_NONE || win->recs[head].ctx != ctx)
 		return VMSG_WIN_NONE;
-	g = off / VMSG_WIN_GRANULE;
-	head = find_last_bit(win->head_map, g + 1);
-	if (head > g || win->recs[head].ctx != ctx)
+	*delta += (g - head) * VMSG_WIN_GRANULE;
+	if (*delta >= win->recs[head].size)
 		return VMSG_WIN_NONE;
-	off -= (u64)head * VMSG_WIN_GRANULE;
-	if (off >= win->recs[head].size)
-		return VMSG_WIN_NONE;
-	*delta = off;
 	return head;
+}
+
+/*
+ * The granule where a mapping of @ctx begins at @wire, without the lock: for the
+ * owner of the mapping, who hands it in once.  Until he does, its record and its
+ * bit in the map stay as they are, whatever happens to those around them.
+ */
+static u32 vmsg_lookup_own(const struct vmsg_window *win, const struct vmsg_wctx *ctx,
+			   u64 wire)
+{
+	u32 delta = 0;
+	u32 g = vmsg_granule_of(win, wire, &delta);
+
+	/* Others' bits of the word change under the lock, not by atomic operations. */
+	if (g == VMSG_WIN_NONE || delta || !data_race(test_bit(g, win->head_map)) ||
+	    READ_ONCE(win->recs[g].ctx) != ctx)
+		return VMSG_WIN_NONE;
+	return g;
 }
 
 /* Is it the handle of a buffer that lay in the window already? */
@@ -1042,7 +1167,7 @@ static void vmsg_bad_handle(struct vmsg_window *win, const char *what, u64 wire,
  * @dir: direction
  * @skip_sync: the caller has synced what he wants
  *
- * @ctx->ops->mapping is called first; when the buffer was tagged,
+ * @ctx->ops->unmapping is called first; when the buffer was tagged,
  * @ctx->ops->unmapped at the end, once.
  *
  * Context: Any.
@@ -1051,45 +1176,50 @@ void vmsg_window_unmap(struct vmsg_wctx *ctx, u64 wire, size_t size,
 		       enum dma_data_direction dir, bool skip_sync)
 {
 	struct vmsg_window *win = ctx->win;
-	struct vmsg_slot_rec rec;
+	struct vmsg_slot_rec *rec;
 	unsigned long flags;
 	bool copy, odd;
-	u32 g, delta = 0;
+	size_t len;
+	u32 g, tag;
 
 	if (!win)
 		return;
 	/* A buffer may come back before another one was added behind it. */
-	if (ctx->ops && ctx->ops->mapping)
-		ctx->ops->mapping(ctx);
-	spin_lock_irqsave(&win->lock, flags);
-	g = vmsg_lookup(win, ctx, wire, &delta);
-	if (g == VMSG_WIN_NONE || delta) {
-		spin_unlock_irqrestore(&win->lock, flags);
-		if (g != VMSG_WIN_NONE || !vmsg_is_direct(win, wire, size))
-			vmsg_bad_handle(win, "unmap", wire, size);
-		return;
-	}
-	/* From here on the handle is dead; the granules are not free yet. */
-	__clear_bit(g, win->head_map);
-	rec = win->recs[g];
-	odd = size != rec.size || dir != rec.dir;
-	size = min_t(size_t, size, rec.size);
+	if (ctx->ops && ctx->ops->unmapping)
+		ctx->ops->unmapping(ctx);
+	g = vmsg_lookup_own(win, ctx, wire);
+	if (g == VMSG_WIN_NONE)
+		goto bad;
+	rec = &win->recs[g];
+	odd = size != rec->size || dir != rec->dir;
+	len = min_t(size_t, size, rec->size);
 	/* What was mapped for reading is never written, whatever @dir says. */
-	copy = !skip_sync && rec.dir != DMA_TO_DEVICE && dir != DMA_TO_DEVICE;
-	if (copy) {
-		win->bounced += size;
+	copy = !skip_sync && rec->dir != DMA_TO_DEVICE && dir != DMA_TO_DEVICE;
+	if (copy)
+		vmsg_bounce(win, rec->orig, vmsg_granule_off(win, g), len, false);
+
+	spin_lock_irqsave(&win->lock, flags);
+	/* Somebody has undone it at the same time. */
+	if (unlikely(!test_bit(g, win->head_map) || rec->ctx != ctx)) {
 		spin_unlock_irqrestore(&win->lock, flags);
-		vmsg_bounce(win, rec.orig, vmsg_granule_off(win, g), size,
-			    false);
-		spin_lock_irqsave(&win->lock, flags);
+		goto bad;
 	}
+	__clear_bit(g, win->head_map);
+	if (copy)
+		win->bounced += len;
+	tag = rec->tag;
 	vmsg_slot_free(win, g, ctx->condemned);
 	spin_unlock_irqrestore(&win->lock, flags);
 
 	if (odd)
 		vmsg_bad_handle(win, "unmap", wire, size);
-	if (rec.tag != VMSG_WIN_NO_TAG && ctx->ops && ctx->ops->unmapped)
-		ctx->ops->unmapped(ctx, rec.tag);
+	if (tag != VMSG_WIN_NO_TAG && ctx->ops && ctx->ops->unmapped)
+		ctx->ops->unmapped(ctx, tag);
+	return;
+
+bad:
+	if (!vmsg_is_direct(win, wire, size))
+		vmsg_bad_handle(win, "unmap", wire, size);
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_window_unmap);
 
@@ -1258,19 +1388,53 @@ void vmsg_wctx_condemn(struct vmsg_wctx *ctx)
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_wctx_condemn);
 
+/* The mapping of @ctx that was put in quarantine last is free. */
+static void vmsg_quarantine_end(struct vmsg_wctx *ctx)
+{
+	struct vmsg_window *win = ctx->win;
+	struct vmsg_slot_rec *rec = &win->recs[ctx->quar];
+	u32 n = vmsg_granules(rec->size);
+
+	lockdep_assert_held(&win->lock);
+	bitmap_clear(win->quar_map, ctx->quar, n);
+	vmsg_run_clear(win->used_map, ctx->quar, n);
+	win->quarantined -= n;
+	ctx->quar = rec->next;
+	rec->tag = VMSG_WIN_NO_TAG;
+}
+
 /**
  * vmsg_wctx_close - nothing is mapped any more
  * @ctx: the context
  *
  * For a device that a living peer has taken away: it writes no more, and
- * quarantine would end only with the link.
+ * quarantine would end only with the link.  What it had before it was known is
+ * free, too.
  *
  * Context: Any.
  */
 void vmsg_wctx_close(struct vmsg_wctx *ctx)
 {
+	unsigned long flags;
+	unsigned int n;
+
 	WRITE_ONCE(ctx->closed, true);
+	/* By DMA */
+	if (!ctx->win)
+		return;
+	spin_lock_irqsave(&ctx->win->lock, flags);
+	/* It was taken for one that may write on, and has let go since. */
+	WRITE_ONCE(ctx->condemned, false);
+	while (ctx->quar != VMSG_WIN_NONE) {
+		for (n = 0; n < VMSG_WIN_BATCH && ctx->quar != VMSG_WIN_NONE; n++)
+			vmsg_quarantine_end(ctx);
+		/* Others have their turn. */
+		spin_unlock_irqrestore(&ctx->win->lock, flags);
+		spin_lock_irqsave(&ctx->win->lock, flags);
+	}
+	spin_unlock_irqrestore(&ctx->win->lock, flags);
 }
+EXPORT_SYMBOL_IF_KUNIT(vmsg_wctx_close);
 
 /**
  * vmsg_window_absolve - nobody writes behind our back any more
@@ -1292,8 +1456,10 @@ void vmsg_window_absolve(struct vmsg_window *win)
 		bitmap_zero(win->quar_map, win->total);
 		win->quarantined = 0;
 	}
-	list_for_each_entry(ctx, &win->ctxs, node)
+	list_for_each_entry(ctx, &win->ctxs, node) {
+		ctx->quar = VMSG_WIN_NONE;
 		WRITE_ONCE(ctx->condemned, false);
+	}
 	spin_unlock_irqrestore(&win->lock, flags);
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_window_absolve);

@@ -18,6 +18,7 @@
 struct page;
 struct vmsg_window;
 struct vmsg_dma;
+struct vmsg_share;
 struct vmsg_wctx;
 
 #define VMSG_WIN_GRANULE	512U		/* bytes; a slot is a run of these */
@@ -27,14 +28,20 @@ struct vmsg_wctx;
 
 /**
  * struct vmsg_wctx_ops - what the owner of a context is told
- * @mapping: a buffer is about to be mapped or unmapped: every chain that was
- *	added before is published in the ring by now.  Atomic context, no lock
- *	of the window held.
+ * @mapping: a buffer is about to be mapped: every chain that was added before
+ *	is published in the ring by now.  Atomic context, no lock of the window
+ *	held.
+ * @starved: optional, for tests: true makes the window seem full.  As @mapping.
+ * @mapped: optional: one was mapped, at @wire.  As @mapping.
+ * @unmapping: one is about to be unmapped.  As @mapping.
  * @unmapped: a buffer whose tag was set by vmsg_window_set_tag() was unmapped.
  *	Atomic context, no lock of the window held.
  */
 struct vmsg_wctx_ops {
 	void (*mapping)(struct vmsg_wctx *ctx);
+	bool (*starved)(struct vmsg_wctx *ctx);
+	void (*mapped)(struct vmsg_wctx *ctx, u64 wire);
+	void (*unmapping)(struct vmsg_wctx *ctx);
 	void (*unmapped)(struct vmsg_wctx *ctx, u32 tag);
 };
 
@@ -63,13 +70,18 @@ struct vmsg_region {
  * @condemned: the peer that may still write our slots is not proven dead: what
  *	is unmapped goes to quarantine; guarded by the window's lock
  * @closed: nothing is mapped any more, yet what is unmapped is free
+ * @ended: the device was reset: what is never unmapped is free, too
+ * @quar: first granule of what went to quarantine last; guarded by the window's
+ *	lock
  * @own: where the guarantee lies; window.c only
  * @keep: granules at the end of @own that DMA_FROM_DEVICE may not take;
  *	window.c only
  * @hint: where to look next in @own; guarded by the window's lock
+ * @keep_hint: likewise in its last @keep granules
  * @own_used: granules of @own in use by this context; guarded by the window's
  *	lock
  * @node: on the window's list; window.c only
+ * @share: slots for buffers that need not be copied, or NULL; see share.c
  * @dma: where there is no window: the device that does DMA and what is mapped
  *	through it, see dma.c
  */
@@ -77,6 +89,7 @@ struct vmsg_wctx {
 	struct device dev;
 	struct vmsg_window *win;
 	struct vmsg_dma *dma;
+	struct vmsg_share *share;
 	const struct vmsg_wctx_ops *ops;
 	size_t max_mapping;
 	u32 guarantee;
@@ -85,12 +98,22 @@ struct vmsg_wctx {
 	u64 failures;
 	bool condemned;
 	bool closed;
+	bool ended;
+	u32 quar;
 	struct vmsg_region own;
 	u32 keep;
 	u32 hint;
+	u32 keep_hint;
 	u32 own_used;
 	struct list_head node;
 };
+
+/* A buffer is about to be mapped. */
+static inline void vmsg_wctx_mapping(struct vmsg_wctx *ctx)
+{
+	if (ctx->ops && ctx->ops->mapping)
+		ctx->ops->mapping(ctx);
+}
 
 /**
  * struct vmsg_window_stats - use of a window, in granules
@@ -126,12 +149,13 @@ void vmsg_window_destroy(struct vmsg_window *win);
 /*
  * Budget.  A device asks for all its queues before it makes the first: the
  * largest mapping size (a multiple of 4096, from 4096 to 256 KiB) with which
- * every queue i is guaranteed (segs[i] + 2) mappings.  Leaves three quarters
- * of what is unpromised to later devices while that allows 4096.
+ * every queue i is guaranteed (segs[i] + 2) mappings, but not more than @most.
+ * Leaves three quarters of what is unpromised to later devices, or as much for each
+ * of @others and a quarter, while that allows 4096.
  * Returns the mapping size, or 0 when even 4096 does not fit: refuse the device.
  */
 size_t vmsg_window_budget(struct vmsg_window *win, const u32 *segs,
-			  unsigned int nqueues);
+			  unsigned int nqueues, size_t most, unsigned int others);
 /* Largest ring (entries, power of two, at most @num) that rings' part can back. */
 u32 vmsg_window_ring_limit(struct vmsg_window *win, u32 num);
 /* Mapping size for a device that has not asked for a budget yet. */
@@ -177,7 +201,7 @@ void *vmsg_window_ptr(struct vmsg_window *win, u64 wire, u64 len);
  * vmsg_window_absolve().
  */
 void vmsg_wctx_condemn(struct vmsg_wctx *ctx);
-/* Nothing is mapped any more; no quarantine: the device is known to be gone. */
+/* Nothing is mapped any more; no quarantine, also not for what was put there before. */
 void vmsg_wctx_close(struct vmsg_wctx *ctx);
 void vmsg_window_absolve(struct vmsg_window *win);
 

@@ -1295,13 +1295,13 @@ int vmsg_get_devices(const struct vmsg_wire *w, const struct vmsg_pdu *p,
 		return -EBADMSG;
 	nxt = get_unaligned_le16(d + w->devs_next_at);
 	/* The end, though the peer never says so. */
-	if (nxt >= w->devs_max)
+	if (nxt >= w->devs_max || w->devs_once)
 		nxt = 0;
 	if (nxt && (nxt <= offset || nxt & 7))
 		return -EBADMSG;
 
 	bits = (p->len - w->devs_hdr) * 8U;
-	if (!w->exact) {
+	if (!w->exact && !w->devs_once) {
 		u32 count = get_unaligned_le16(d + w->devs_count_at);
 
 		if (count > bits)

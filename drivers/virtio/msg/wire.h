@@ -52,6 +52,8 @@
  *	that every response holds, whatever is claimed
  * @devs_max: device numbers are below this; 1: there is one device, and
  *	GET_DEVICES is not asked
+ * @devs_once: the first GET_DEVICES response is all there is; its bitmap ends
+ *	with the message, whatever count and next say
  */
 struct vmsg_wire {
 	const char *name;
@@ -82,6 +84,7 @@ struct vmsg_wire {
 	u8 cfg_unit;
 	u8 feat_blocks;
 	u32 devs_max;
+	bool devs_once;
 };
 
 /* Width of the correlation in the response to a message of this type. */

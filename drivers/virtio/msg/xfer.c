@@ -66,9 +66,50 @@ void vmsg_xfer_put(struct vmsg_xfer *x)
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_xfer_put);
 
+/* vmsg_xfer.wait: nobody waits, somebody does, there is nothing to wait for. */
+enum { VMSG_WAIT_NONE, VMSG_WAIT_ASLEEP, VMSG_WAIT_OVER };
+
+/* What comes inside of send() finds nobody asleep, and wakes nobody. */
 static void vmsg_xfer_wake(struct vmsg_xfer *x)
 {
-	complete(&x->done);
+	/* Pairs with vmsg_xfer_over(): one of the two sees the other. */
+	if (atomic_xchg(&x->wait, VMSG_WAIT_OVER) == VMSG_WAIT_ASLEEP)
+		complete(&x->done);
+}
+
+/*
+ * @x->done alone is no way to wait: nobody completes it for one who has not said so.
+ * Once, by one.
+ */
+static bool vmsg_xfer_over(struct vmsg_xfer *x)
+{
+	/* Pairs with vmsg_xfer_wake(), before which all of the result was written. */
+	return atomic_xchg(&x->wait, VMSG_WAIT_ASLEEP) == VMSG_WAIT_OVER;
+}
+
+/**
+ * vmsg_xfer_wait() - wait for the end of a transaction
+ * @x: a transaction, submitted, whose @complete was left alone; nobody else waits
+ *
+ * Context: may sleep.
+ */
+void vmsg_xfer_wait(struct vmsg_xfer *x)
+{
+	if (!vmsg_xfer_over(x))
+		wait_for_completion(&x->done);
+}
+
+/**
+ * vmsg_xfer_wait_timeout() - wait for the end of a transaction, but not for ever
+ * @x: as for vmsg_xfer_wait(), and waited for but once
+ * @timeout: for so many jiffies at most
+ *
+ * Context: may sleep.
+ * Return: true if it has ended.
+ */
+bool vmsg_xfer_wait_timeout(struct vmsg_xfer *x, unsigned long timeout)
+{
+	return vmsg_xfer_over(x) || wait_for_completion_timeout(&x->done, timeout);
 }
 
 /**
@@ -89,21 +130,27 @@ struct vmsg_xfer *vmsg_xfer_alloc(struct virtio_msg_bus *bus, gfp_t gfp)
 	const struct vmsg_wire *wire;
 	struct vmsg_xfer *x;
 	unsigned int epoch;
-	unsigned long flags;
 	u16 cap;
 
-	spin_lock_irqsave(&e->lock, flags);
-	wire = e->open ? e->wire : NULL;
-	epoch = e->epoch;
-	cap = e->max_msg;
-	spin_unlock_irqrestore(&e->lock, flags);
-	if (!wire)
+	/*
+	 * Without the lock.  Then the link may be another one a moment later, which is
+	 * found out when the request is submitted; but the epoch is read before the
+	 * rest, so that what is of a later link is never taken for one of this.
+	 * Pairs with the release of open in vmsg_engine_open().
+	 */
+	if (!smp_load_acquire(&e->open))
 		return NULL;
+	/* Pairs with the release of epoch there. */
+	epoch = smp_load_acquire(&e->epoch);
+	wire = READ_ONCE(e->wire);
+	cap = READ_ONCE(e->max_msg);
 
-	x = kzalloc(struct_size(x, data, 2 * (size_t)cap), gfp);
+	x = vmsg_alloc(bus, kmalloc(struct_size(x, data, 2 * (size_t)cap), gfp));
 	if (!x)
 		return NULL;
 
+	/* Of the response nothing is read that was not copied there. */
+	memset(x, 0, struct_size(x, data, cap));
 	kref_init(&x->ref);
 	INIT_LIST_HEAD(&x->node);
 	init_completion(&x->done);
@@ -134,7 +181,7 @@ static bool vmsg_xfer_untold(const struct vmsg_xfer *x)
 	return !vmsg_wire_xid_bits(x->wire, x->hdr.type);
 }
 
-/* Of these one at a time is under way. */
+/* Of these one at a time is under way. Model: resync.pml. */
 static struct vmsg_xfer *vmsg_engine_untold(struct vmsg_engine *e)
 {
 	struct vmsg_xfer *x;
@@ -249,15 +296,27 @@ static struct vmsg_xfer *vmsg_engine_next(struct vmsg_engine *e)
 	return x;
 }
 
+static void vmsg_engine_trace(struct virtio_msg_bus *bus, const void *frame, int len,
+			      int ret, u64 begin, u64 end)
+{
+	const struct vmsg_wire *wire = READ_ONCE(bus->engine.wire);
+	struct vmsg_pdu pdu;
+
+	if (wire && !vmsg_pdu_get(wire, frame, len, &pdu))
+		trace_vmsg_tx(bus, wire, &pdu.hdr, frame, len, ret, begin, end);
+}
+
 /* The frame must be gone, or counted as lost, when this returns not -EAGAIN. */
 static int vmsg_engine_send(struct virtio_msg_bus *bus, const void *frame, int len)
 {
-	int ret = bus->desc->ops->send(bus, frame, len);
-	struct vmsg_pdu pdu;
+	/* The answer may be there before send() returns. */
+	u64 begin = trace_vmsg_tx_enabled() ? ktime_get_ns() : 0;
+	int ret;
 
-	if (trace_vmsg_tx_enabled() &&
-	    !vmsg_pdu_get(bus->engine.wire, frame, len, &pdu))
-		trace_vmsg_tx(bus, &pdu.hdr, ret);
+	if (!vmsg_fault_send(bus, &ret))
+		ret = bus->desc->ops->send(bus, frame, len);
+	if (begin)
+		vmsg_engine_trace(bus, frame, len, ret, begin, ktime_get_ns());
 	if (ret == -EAGAIN)
 		vmsg_count(bus, VMSG_C_TX_BUSY);
 	else if (ret)
@@ -355,6 +414,7 @@ static bool vmsg_pump_kick(struct virtio_msg_bus *bus, unsigned long *flags)
 	return true;
 }
 
+/* Model: xfer.pml. */
 static bool vmsg_pump_request(struct virtio_msg_bus *bus, unsigned long *flags)
 {
 	struct vmsg_engine *e = &bus->engine;
@@ -410,27 +470,35 @@ static bool vmsg_pump_request(struct virtio_msg_bus *bus, unsigned long *flags)
 	return more;
 }
 
+/* Entered and left with the lock held, which it drops while sending. */
+static void vmsg_engine_pump_locked(struct virtio_msg_bus *bus, unsigned long *flags)
+	__must_hold(&bus->engine.lock)
+{
+	struct vmsg_engine *e = &bus->engine;
+
+	lockdep_assert_held(&e->lock);
+	e->again = true;
+	if (e->pumping)
+		return;
+	e->pumping = true;
+	while (e->again) {
+		e->again = false;
+		while (e->open && !e->blocked &&
+		       (vmsg_pump_pong(bus, flags) ||
+			vmsg_pump_kick(bus, flags) ||
+			vmsg_pump_request(bus, flags)))
+			;
+	}
+	e->pumping = false;
+}
+
 static void vmsg_engine_do_pump(struct virtio_msg_bus *bus)
 {
 	struct vmsg_engine *e = &bus->engine;
 	unsigned long flags;
 
 	spin_lock_irqsave(&e->lock, flags);
-	e->again = true;
-	if (e->pumping) {
-		spin_unlock_irqrestore(&e->lock, flags);
-		return;
-	}
-	e->pumping = true;
-	while (e->again) {
-		e->again = false;
-		while (e->open && !e->blocked &&
-		       (vmsg_pump_pong(bus, &flags) ||
-			vmsg_pump_kick(bus, &flags) ||
-			vmsg_pump_request(bus, &flags)))
-			;
-	}
-	e->pumping = false;
+	vmsg_engine_pump_locked(bus, &flags);
 	spin_unlock_irqrestore(&e->lock, flags);
 }
 
@@ -480,6 +548,8 @@ void vmsg_engine_space(struct virtio_msg_bus *bus)
  *
  * From success on @x->complete() runs exactly once, maybe before this returns.
  *
+ * Model: xfer.pml.
+ *
  * Context: any.  A bus whose transport sleeps sends from a workqueue.
  * Return: 0, @len if it is an errno, -ENOTCONN when the link for which the
  * request was packed is gone.  On failure complete() is not called.
@@ -500,14 +570,17 @@ int vmsg_xfer_submit(struct vmsg_xfer *x, int len)
 		return ret;
 	x->hdr = pdu.hdr;
 	x->req_len = len;
-	x->started = ktime_get_ns();
+	x->since = jiffies;
+	/* To read the clock takes as long as to queue a request. */
+	if (trace_vmsg_xfer_end_enabled())
+		x->started = ktime_get_ns();
 
 	spin_lock_irqsave(&e->lock, flags);
 	if (!e->open || e->epoch != x->epoch) {
 		spin_unlock_irqrestore(&e->lock, flags);
 		return -ENOTCONN;
 	}
-	x->deadline = jiffies + msecs_to_jiffies(READ_ONCE(e->timeout_ms));
+	x->deadline = x->since + msecs_to_jiffies(READ_ONCE(e->timeout_ms));
 	x->state = VMSG_XFER_QUEUED;
 	kref_get(&x->ref);
 	if (x->internal)
@@ -515,10 +588,12 @@ int vmsg_xfer_submit(struct vmsg_xfer *x, int len)
 	else
 		list_add_tail(&x->node, &e->queue);
 	vmsg_engine_arm(e, x->deadline);
-	spin_unlock_irqrestore(&e->lock, flags);
-
 	trace_vmsg_xfer_start(bus, x);
-	vmsg_engine_pump(bus);
+	if (bus->desc->flags & VIRTIO_MSG_T_ATOMIC_SEND)
+		vmsg_engine_pump_locked(bus, &flags);
+	spin_unlock_irqrestore(&e->lock, flags);
+	if (!(bus->desc->flags & VIRTIO_MSG_T_ATOMIC_SEND))
+		vmsg_engine_pump(bus);
 	return 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_xfer_submit);
@@ -545,7 +620,7 @@ int vmsg_xfer_call(struct vmsg_xfer *x, int len)
 	ret = vmsg_xfer_submit(x, len);
 	if (ret)
 		return ret;
-	wait_for_completion(&x->done);
+	vmsg_xfer_wait(x);
 	return x->status;
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_xfer_call);
@@ -555,6 +630,8 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_xfer_call);
  * @x: a submitted transaction
  *
  * An answer that comes later is counted as late.
+ *
+ * Model: xfer.pml.
  *
  * Context: any.
  * Return: true if this call ended it, with -ECANCELED; false if it had ended
@@ -591,6 +668,7 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_xfer_cancel);
 /*
  * Find whose response @pdu is.  Returns the transaction, unlinked, or NULL
  * with the reason counted; a wrong answer leaves the transaction waiting.
+ * Model: xfer.pml, resync.pml.
  */
 static struct vmsg_xfer *vmsg_engine_match(struct virtio_msg_bus *bus,
 					   const struct vmsg_pdu *pdu)
@@ -806,7 +884,10 @@ void vmsg_engine_forget(struct virtio_msg_bus *bus, struct vmsg_vq *q)
 	}
 }
 
-/* No correlation: the stream of answers is out of step; see wire.rst, transactions. */
+/*
+ * No correlation: the stream of answers is out of step; see wire.rst, transactions.
+ * Model: resync.pml.
+ */
 static void vmsg_engine_resync(struct virtio_msg_bus *bus)
 {
 	struct vmsg_engine *e = &bus->engine;
@@ -834,6 +915,7 @@ static void vmsg_engine_resync(struct virtio_msg_bus *bus)
 		vmsg_bus_dead(bus, "no memory to resynchronise");
 }
 
+/* Model: xfer.pml. */
 static void vmsg_engine_reap(struct work_struct *work)
 {
 	struct virtio_msg_bus *bus = container_of(to_delayed_work(work),
@@ -908,10 +990,9 @@ static void vmsg_engine_reap(struct work_struct *work)
  * vmsg_engine_init() - prepare the transactions of a new bus
  * @bus: the bus
  *
- * Context: may sleep.
- * Return: 0 or -ENOMEM.
+ * Context: any.
  */
-int vmsg_engine_init(struct virtio_msg_bus *bus)
+void vmsg_engine_init(struct virtio_msg_bus *bus)
 {
 	struct vmsg_engine *e = &bus->engine;
 
@@ -926,7 +1007,6 @@ int vmsg_engine_init(struct virtio_msg_bus *bus)
 	e->max_inflight = bus->desc->max_inflight ?: 256;
 	/* A stranger, or a peer from before a restart, cannot guess it. */
 	e->next_xid = get_random_u32();
-	return 0;
 }
 
 /**
@@ -951,6 +1031,8 @@ void vmsg_engine_exit(struct virtio_msg_bus *bus)
  * @wire: revision of the link
  * @max_msg: longest message, bytes
  *
+ * Model: xfer.pml.
+ *
  * Context: may sleep.
  * Return: 0, -ENOMEM, or -EMSGSIZE for a link too narrow for the revision.
  */
@@ -963,15 +1045,16 @@ int vmsg_engine_open(struct virtio_msg_bus *bus, const struct vmsg_wire *wire,
 	if (max_msg < wire->min_max_size)
 		return -EMSGSIZE;
 	if (wire->xid_bits == 16 && !e->tokens) {
-		e->tokens = bitmap_zalloc(VMSG_TOKENS, GFP_KERNEL);
+		e->tokens = vmsg_alloc(bus, bitmap_zalloc(VMSG_TOKENS, GFP_KERNEL));
 		if (!e->tokens)
 			return -ENOMEM;
 	}
 
 	spin_lock_irqsave(&e->lock, flags);
-	e->wire = wire;
-	e->max_msg = max_msg;
-	e->epoch++;
+	WRITE_ONCE(e->wire, wire);
+	WRITE_ONCE(e->max_msg, max_msg);
+	/* Pairs with the acquire in vmsg_xfer_alloc(). */
+	smp_store_release(&e->epoch, e->epoch + 1);
 	e->resync = false;
 	e->ping = NULL;
 	e->num_pongs = 0;
@@ -984,7 +1067,8 @@ int vmsg_engine_open(struct virtio_msg_bus *bus, const struct vmsg_wire *wire,
 		e->next_xid = get_random_u32_inclusive(VMSG_TOKEN_FIRST,
 						       VMSG_TOKENS - 1);
 	}
-	e->open = true;
+	/* Pairs with the acquire in vmsg_xfer_alloc(). */
+	smp_store_release(&e->open, true);
 	spin_unlock_irqrestore(&e->lock, flags);
 	return 0;
 }
@@ -995,6 +1079,8 @@ int vmsg_engine_open(struct virtio_msg_bus *bus, const struct vmsg_wire *wire,
  * @status: what the transactions end with, e.g. -ENOTCONN
  *
  * Nothing is sent any more, except what a send() that is running has in hand.
+ *
+ * Model: xfer.pml.
  *
  * Context: any.
  */
@@ -1007,7 +1093,7 @@ void vmsg_engine_close(struct virtio_msg_bus *bus, int status)
 	LIST_HEAD(ended);
 
 	spin_lock_irqsave(&e->lock, flags);
-	e->open = false;
+	WRITE_ONCE(e->open, false);
 	e->num_pongs = 0;
 	list_for_each_entry_safe(q, qtmp, &e->kicks, kick)
 		list_del_init(&q->kick);

@@ -49,10 +49,10 @@ LINK = """
 """
 
 
-def board():
-    """The numbers of board.h."""
+def board(path=BOARD):
+    """The numbers of a board.h."""
     out = {}
-    with open(BOARD) as f:
+    with open(path) as f:
         for line in f:
             m = re.match(r"#define\s+(\w+)\s+(0x[0-9a-fA-F]+|\d+)\b", line)
             if m:
@@ -92,4 +92,6 @@ def patch(dts, cpu):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or not sys.argv[1].isdigit():
+        sys.exit("usage: amp_dt.py CPU <QEMU-DTS; CPU is the processor that Linux does not get")
     sys.stdout.write(patch(sys.stdin.read(), int(sys.argv[1])))

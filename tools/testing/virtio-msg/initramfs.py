@@ -23,7 +23,7 @@ STOCK_MODULES = """
     vmw_vsock_virtio_transport vsock vsock_loopback virtiofs
     gpio_virtio i2c_virtio i2c_dev at24 lm75 evdev kunit uio uio_pci_generic
     vfio vfio_pci vfio_iommu_type1 ffa_core ffa_module mailbox_test rpmsg_char
-    virtio_rpmsg_bus
+    virtio_rpmsg_bus xen_evtchn xen_gntdev xen_gntalloc xen_privcmd xenfs
 """.split()
 
 # Programs beside busybox; their libraries are found by themselves.
@@ -33,7 +33,13 @@ PROGRAMS = """
     sbin/blockdev bin/lsblk usr/bin/lspci usr/bin/flock bin/findmnt
 """.split()
 
-LIBRARY_DIRS = ["lib/aarch64-linux-gnu", "usr/lib/aarch64-linux-gnu"]
+# Where libraries are, what loads them, and where programs look for that.
+TRIPLET = {"arm64": "aarch64-linux-gnu", "x86_64": "x86_64-linux-gnu"}
+LOADER = {"arm64": "ld-linux-aarch64.so.1", "x86_64": "ld-linux-x86-64.so.2"}
+LOADER_DIR = {"arm64": "usr/lib", "x86_64": "usr/lib64"}
+LIBRARY_DIRS = {a: [d + t for d in ("lib/", "usr/lib/")] for a, t in TRIPLET.items()}
+# The directory of the cache with the programs of a guest
+USERLAND = {"arm64": "userland", "x86_64": "userland-amd64"}
 
 
 class Cpio:
@@ -132,11 +138,11 @@ def _needed(path):
     return re.findall(r"\(NEEDED\).*\[(.*)\]", out)
 
 
-def userland(cache):
+def userland(cache, arch="arm64"):
     """Busybox and the programs, with their libraries."""
-    root = os.path.join(cache, "userland")
-    out = os.path.join(cache, "initramfs", "userland-%s.cpio" %
-                       _key(_read(root + "/key"), PROGRAMS, 2))
+    root = os.path.join(cache, USERLAND[arch])
+    out = os.path.join(cache, "initramfs", "%s-%s.cpio" %
+                       (USERLAND[arch], _key(_read(root + "/key"), PROGRAMS, 2)))
     if os.path.exists(out):
         return out
 
@@ -148,6 +154,9 @@ def userland(cache):
             cpio.link(d, "usr/" + d)
         cpio.directory("usr/lib")
         cpio.link("lib", "usr/lib")
+        if LOADER_DIR[arch] != "usr/lib":
+            cpio.directory(LOADER_DIR[arch])
+            cpio.link(os.path.basename(LOADER_DIR[arch]), LOADER_DIR[arch])
         cpio.link("var/run", "/run")
         cpio.file("usr/bin/busybox", root + "/bin/busybox")
         # Not busybox: its shell prefers its own applets to the programs below.
@@ -173,19 +182,19 @@ def userland(cache):
             if lib in done:
                 continue
             done.add(lib)
-            for d in LIBRARY_DIRS:
+            for d in LIBRARY_DIRS[arch]:
                 src = os.path.realpath(os.path.join(root, d, lib))
                 if os.path.exists(src):
-                    cpio.file("usr/lib/aarch64-linux-gnu/" + lib, src)
+                    cpio.file(f"usr/lib/{TRIPLET[arch]}/{lib}", src)
                     todo += _needed(src)
                     break
             else:
                 raise FileNotFoundError(f"library {lib} is in no package")
-        ld = "ld-linux-aarch64.so.1"
+        ld = LOADER[arch]
         if ld not in done:
-            cpio.file("usr/lib/aarch64-linux-gnu/" + ld, os.path.realpath(
-                os.path.join(root, LIBRARY_DIRS[0], ld)))
-        cpio.link("usr/lib/" + ld, "aarch64-linux-gnu/" + ld)
+            cpio.file(f"usr/lib/{TRIPLET[arch]}/{ld}", os.path.realpath(
+                os.path.join(root, LIBRARY_DIRS[arch][0], ld)))
+        cpio.link(f"{LOADER_DIR[arch]}/{ld}", f"/usr/lib/{TRIPLET[arch]}/{ld}")
         cpio.data("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
         cpio.data("etc/group", "root:x:0:\n")
         cpio.data("etc/hosts", "127.0.0.1 localhost\n")
@@ -206,7 +215,7 @@ def backends(cache):
         return out
 
     def fill(cpio):
-        ld = "ld-linux-aarch64.so.1"
+        ld = LOADER["arm64"]
         todo, done = [ld], set()
         for p in BACKENDS:
             src, name = os.path.join(root, p), os.path.basename(p)
@@ -229,7 +238,7 @@ def backends(cache):
             if lib in done:
                 continue
             done.add(lib)
-            for d in LIBRARY_DIRS:
+            for d in LIBRARY_DIRS["arm64"]:
                 src = os.path.realpath(os.path.join(root, d, lib))
                 if os.path.exists(src):
                     cpio.file("opt/backends/lib/" + lib, src, 0o755)

@@ -27,6 +27,73 @@ die()
 	exit 1
 }
 
+# refuse WORD WHAT: the caller's word is not understood, and WHAT would have been.
+refuse()
+{
+	say "error: '$1': expected is $2; see ${0##*/} --help"
+	exit 2
+}
+
+# need_value OPTION [VALUE...]: what is left of the command line begins with both.
+need_value()
+{
+	[ $# -ge 2 ] && [ -n "$2" ] || refuse "$1" "a value behind this option"
+}
+
+# only_help WORD...: for programs that have no other option, and take no words.
+only_help()
+{
+	case ${1:-} in
+	'') ;;
+	--help | -h)
+		usage
+		exit 0
+		;;
+	*) refuse "$1" "no argument" ;;
+	esac
+}
+
+# The kernels that are built here, by name: architecture, compiler and arguments of make
+arch_of()
+{
+	case $1 in
+	x86_64 | kmsan) echo x86_64 ;;
+	*) echo arm64 ;;
+	esac
+}
+
+compiler_of()
+{
+	case $1 in
+	kmsan) echo clang-19 ;;
+	x86_64) echo gcc ;;
+	*) echo "${CROSS}gcc" ;;
+	esac
+}
+
+tools_of()
+{
+	case $1 in
+	kmsan) printf '%s\n' CROSS_COMPILE= CC=clang-19 ;;
+	x86_64) echo CROSS_COMPILE= ;;
+	*) echo "CROSS_COMPILE=$CROSS" ;;
+	esac
+}
+
+# need_kernel WORD...: the kernels that the bench boots, but for those that only
+# selftest and kunit know
+need_kernel()
+{
+	local k
+
+	for k; do
+		case $k in
+		debian | debian-lts | mainline | debug) ;;
+		*) refuse "$k" "debian, debian-lts, mainline or debug" ;;
+		esac
+	done
+}
+
 # lock NAME: hold a lock in the cache until this script ends. A child inherits
 # the descriptor only if it is told so; background helpers must close it.
 lock()

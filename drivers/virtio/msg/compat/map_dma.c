@@ -10,9 +10,12 @@
 #include <linux/container_of.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
 #include <linux/scatterlist.h>
 #include "map_dma.h"
 #include "../dma.h"
+#include "../share.h"
 #include "../window.h"
 
 static struct vmsg_wctx *vmsg_dma_ctx(struct device *dev)
@@ -26,16 +29,16 @@ static dma_addr_t vmsg_dma_map_page(struct device *dev, struct page *page,
 				    unsigned long attrs)
 {
 	/* VMSG_WIN_ERROR is DMA_MAPPING_ERROR: Kconfig asks for 64 bits. */
-	return vmsg_window_map(vmsg_dma_ctx(dev), page, offset, size, dir,
-			       attrs & DMA_ATTR_SKIP_CPU_SYNC);
+	return vmsg_buf_map(vmsg_dma_ctx(dev), page, offset, size, dir,
+			    attrs & DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 static void vmsg_dma_unmap_page(struct device *dev, dma_addr_t handle,
 				size_t size, enum dma_data_direction dir,
 				unsigned long attrs)
 {
-	vmsg_window_unmap(vmsg_dma_ctx(dev), handle, size, dir,
-			  attrs & DMA_ATTR_SKIP_CPU_SYNC);
+	vmsg_buf_unmap(vmsg_dma_ctx(dev), handle, size, dir,
+		       attrs & DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 static void vmsg_dma_unmap_sg(struct device *dev, struct scatterlist *sgl,
@@ -76,14 +79,14 @@ static void vmsg_dma_sync_single_for_cpu(struct device *dev, dma_addr_t handle,
 					 size_t size,
 					 enum dma_data_direction dir)
 {
-	vmsg_window_sync_for_cpu(vmsg_dma_ctx(dev), handle, size, dir);
+	vmsg_buf_sync_for_cpu(vmsg_dma_ctx(dev), handle, size, dir);
 }
 
 static void vmsg_dma_sync_single_for_device(struct device *dev,
 					    dma_addr_t handle, size_t size,
 					    enum dma_data_direction dir)
 {
-	vmsg_window_sync_for_device(vmsg_dma_ctx(dev), handle, size, dir);
+	vmsg_buf_sync_for_device(vmsg_dma_ctx(dev), handle, size, dir);
 }
 
 static void vmsg_dma_sync_sg_for_cpu(struct device *dev,
@@ -212,10 +215,46 @@ const struct dma_map_ops vmsg_real_dma_ops = {
 	.max_mapping_size = vmsg_dma_max_mapping_size,
 };
 
+/*
+ * The parent of the virtio devices: it is asked for the limit, and by some drivers
+ * for memory that they then add to a queue like any other.  So it is ordinary
+ * memory, and what to do with it is the queue's business.
+ */
+
+static void *vmsg_bus_alloc(struct device *dev, size_t size, dma_addr_t *handle,
+			    gfp_t gfp, unsigned long attrs)
+{
+	void *va = alloc_pages_exact(size, gfp | __GFP_ZERO);
+
+	if (va)
+		*handle = virt_to_phys(va);
+	return va;
+}
+
+static void vmsg_bus_free(struct device *dev, size_t size, void *va,
+			  dma_addr_t handle, unsigned long attrs)
+{
+	free_pages_exact(va, size);
+}
+
+const struct dma_map_ops vmsg_bus_dma_ops = {
+	.alloc = vmsg_bus_alloc,
+	.free = vmsg_bus_free,
+	.map_page = vmsg_dma_map_page,
+	.unmap_page = vmsg_dma_unmap_page,
+	.map_sg = vmsg_dma_map_sg,
+	.unmap_sg = vmsg_dma_unmap_sg,
+	.sync_single_for_cpu = vmsg_dma_sync_single_for_cpu,
+	.sync_single_for_device = vmsg_dma_sync_single_for_device,
+	.sync_sg_for_cpu = vmsg_dma_sync_sg_for_cpu,
+	.sync_sg_for_device = vmsg_dma_sync_sg_for_device,
+	.max_mapping_size = vmsg_dma_max_mapping_size,
+};
+
 /**
  * vmsg_compat_setup_dma - make the DMA interface of a device use the window
  * @dev: the dev of a struct vmsg_wctx; it need not be registered
- * @real: or DMA of the device that does it
+ * @ops: one of our tables
  *
  * The masks matter: without them each mapping warns and fails, and a block
  * driver then tries for ever.  They are set after the operations, because the
@@ -224,10 +263,8 @@ const struct dma_map_ops vmsg_real_dma_ops = {
  * Context: Any.
  * Return: 0; -EOPNOTSUPP on a kernel without per-device operations; -EIO.
  */
-int vmsg_compat_setup_dma(struct device *dev, bool real)
+int vmsg_compat_setup_dma(struct device *dev, const struct dma_map_ops *ops)
 {
-	const struct dma_map_ops *ops = real ? &vmsg_real_dma_ops : &vmsg_dma_ops;
-
 	set_dma_ops(dev, ops);
 	if (get_dma_ops(dev) != ops)
 		return -EOPNOTSUPP;

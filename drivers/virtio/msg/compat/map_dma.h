@@ -10,7 +10,8 @@ struct dma_map_ops;
 
 extern const struct dma_map_ops vmsg_dma_ops;
 extern const struct dma_map_ops vmsg_real_dma_ops;
+extern const struct dma_map_ops vmsg_bus_dma_ops;
 
-int vmsg_compat_setup_dma(struct device *dev, bool real);
+int vmsg_compat_setup_dma(struct device *dev, const struct dma_map_ops *ops);
 
 #endif /* _DRIVERS_VIRTIO_MSG_COMPAT_MAP_DMA_H */

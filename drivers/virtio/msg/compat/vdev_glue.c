@@ -55,8 +55,7 @@ void vmsg_glue_init_vdev(struct vmsg_device *vd)
  */
 int vmsg_glue_init_bus(struct virtio_msg_bus *bus)
 {
-	/* Of the bus only the limit is asked, which both tables answer alike. */
-	return vmsg_compat_setup_dma(&bus->ctx.dev, false);
+	return vmsg_compat_setup_dma(&bus->ctx.dev, &vmsg_bus_dma_ops);
 }
 
 /**
@@ -72,7 +71,8 @@ int vmsg_glue_init_bus(struct virtio_msg_bus *bus)
 int vmsg_glue_init_vq(struct vmsg_vq *q)
 {
 	q->ctx.dev.init_name = "virtio-msg-queue";
-	return vmsg_compat_setup_dma(&q->ctx.dev, q->ctx.dma);
+	return vmsg_compat_setup_dma(&q->ctx.dev, q->ctx.dma ? &vmsg_real_dma_ops :
+							       &vmsg_dma_ops);
 }
 
 /**

@@ -41,6 +41,7 @@
 #define KA_QSIZE	16
 #define KA_BUFS		8
 #define KA_BUF		64
+#define KA_PARTS	4
 #define KA_FILL		0x77
 #define KA_GONE		0xffffffffU
 #define KA_NEVER	0x100	/* no message number */
@@ -189,22 +190,32 @@ static void ka_collect(struct virtqueue *vq)
 	spin_unlock_irqrestore(&ka_drv_lock, flags);
 }
 
-static int ka_add(struct ka_drv *d, unsigned int q, unsigned int n)
+/* In so many descriptors */
+static int ka_add_parts(struct ka_drv *d, unsigned int q, unsigned int n,
+			unsigned int parts)
 {
 	struct ka_buf *b = &d->buf[n];
-	struct scatterlist sg;
+	struct scatterlist sg[KA_PARTS];
 	unsigned long flags;
+	unsigned int i;
 	int ret;
 
 	memset(b->data, 0, sizeof(b->data));
-	sg_init_one(&sg, b->data, sizeof(b->data));
+	sg_init_table(sg, parts);
+	for (i = 0; i < parts; i++)
+		sg_set_buf(&sg[i], b->data + i * (KA_BUF / parts), KA_BUF / parts);
 	spin_lock_irqsave(&ka_drv_lock, flags);
-	ret = virtqueue_add_inbuf(d->vq[q], &sg, 1, b, GFP_ATOMIC);
+	ret = virtqueue_add_inbuf(d->vq[q], sg, parts, b, GFP_ATOMIC);
 	if (!ret)
 		b->out = true;
 	virtqueue_kick(d->vq[q]);
 	spin_unlock_irqrestore(&ka_drv_lock, flags);
 	return ret;
+}
+
+static int ka_add(struct ka_drv *d, unsigned int q, unsigned int n)
+{
+	return ka_add_parts(d, q, n, 1);
 }
 
 static int ka_probe(struct virtio_device *vdev)
@@ -1101,7 +1112,10 @@ static void test_amp_drivers(struct kunit *test)
 	ka_well_treated(c);
 }
 
-/* A buffer goes there and comes back, by the addresses that the card was given. */
+/*
+ * A buffer goes there and comes back, by the addresses that the card was given; it is
+ * known all the time which ones the card has, of whatever pieces they are.
+ */
 static void test_amp_io(struct kunit *test)
 {
 	struct ka *c = ka_new(test, ka_param(test), 1, false);
@@ -1117,7 +1131,7 @@ static void test_amp_io(struct kunit *test)
 	for (round = 0; round < 40; round++) {
 		c->late = round & 1;
 		for (i = 0; i < 4; i++)
-			KUNIT_ASSERT_EQ(test, ka_add(drv, 0, i), 0);
+			KUNIT_ASSERT_EQ(test, ka_add_parts(drv, 0, i, 1 << round % 3), 0);
 		for (i = 0; i < 4; i++) {
 			KUNIT_ASSERT_TRUE(test, fake_until(READ_ONCE(drv->buf[i].done) ==
 							   round + 1));
@@ -1126,9 +1140,41 @@ static void test_amp_io(struct kunit *test)
 		}
 	}
 	KUNIT_EXPECT_EQ(test, d->served, 160);
+	KUNIT_EXPECT_EQ(test, ka_counter(c, 0, VMSG_C_TRACK_LOST), 0);
 	KUNIT_EXPECT_EQ(test, d->driver_features & ~BIT_ULL(VIRTIO_F_ACCESS_PLATFORM),
 			BIT_ULL(VIRTIO_F_VERSION_1));
 	ka_well_treated(c);
+}
+
+/* Memory that a driver allocated from the parent of its device, as for RPMsg. */
+static void test_amp_parent(struct kunit *test)
+{
+	struct ka *c = ka_new(test, ka_param(test), 1, false);
+	struct scatterlist sg;
+	struct ka_drv *drv;
+	struct device *bus;
+	dma_addr_t addr;
+	u8 *mem;
+
+	ka_device(c, 0, 0, KA_ID);
+	KUNIT_ASSERT_EQ(test, ka_start(c), 0);
+	KUNIT_ASSERT_TRUE(test, fake_until(atomic_read(&ka_probed)));
+	ka_settle(c, 0);
+	drv = ka_last;
+	bus = get_device(drv->vdev->dev.parent);
+	mem = dma_alloc_coherent(bus, KA_BUF, &addr, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, mem);
+	KUNIT_EXPECT_FALSE(test, is_vmalloc_addr(mem));
+	sg_init_one(&sg, mem, KA_BUF);
+	KUNIT_EXPECT_EQ(test, virtqueue_add_inbuf(drv->vq[0], &sg, 1, &drv->buf[0], GFP_KERNEL),
+			0);
+	virtqueue_kick(drv->vq[0]);
+	KUNIT_EXPECT_TRUE(test, fake_until(READ_ONCE(drv->buf[0].done)));
+	KUNIT_EXPECT_EQ(test, mem[KA_BUF - 1], KA_FILL);
+	/* Whatever has happened, nobody writes to it any more. */
+	ka_stop(c);
+	dma_free_coherent(bus, KA_BUF, mem, addr);
+	put_device(bus);
 }
 
 static void test_amp_32(struct kunit *test)
@@ -1722,6 +1768,7 @@ static struct kunit_case ka_cases[] = {
 	KUNIT_CASE_PARAM(test_amp_survey, ka_card_gen_params),
 	KUNIT_CASE_PARAM(test_amp_io, ka_card_gen_params),
 	KUNIT_CASE_PARAM(test_amp_drivers, ka_card_gen_params),
+	KUNIT_CASE_PARAM(test_amp_parent, ka_card_gen_params),
 	KUNIT_CASE(test_amp_32),
 	KUNIT_CASE_PARAM(test_amp_config, ka_card_gen_params),
 	KUNIT_CASE_PARAM(test_amp_rebind, ka_card_gen_params),

@@ -16,7 +16,9 @@
 #include <linux/string.h>
 #include <linux/unaligned.h>
 #include <linux/virtio.h>
+#include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
 #include <linux/vmalloc.h>
 
@@ -75,20 +77,30 @@ struct bt_dev {
  * @names: their names
  * @fill: the probe function adds buffers
  * @not_once: those of them that did not come back once
- * @bad_context: callbacks that ran where NAPI may not be scheduled
+ * @bad_context: callbacks that ran where NAPI may not be scheduled, or where
+ *	they may not sleep
+ * @sleep_ms: they sleep so long; 0: they do not
  * @wait_in_probe: the probe function adds a buffer and waits for it
  * @probe_waits: it does so now
+ * @wait_in_remove: the remove function waits for the first buffer
  * @probed: how many probe functions came to their end
  * @removed: how many remove functions
  * @broken: queues that were found broken by them
  * @config_changes: calls of config_changed
  * @callbacks: calls of queue callbacks
  * @collect: the callback collects buffers
+ * @storm: so many used events come while the callback runs, one each time
+ * @inside: callbacks that run now
+ * @twice: callbacks that ran while another one did
+ * @here: callbacks in the context of @task
+ * @task: who makes the first used event of a storm
  * @freezes: calls of freeze
  * @restores: calls of restore
  * @bufs: buffers
  * @calls: for single tests
  * @torn: reads of the configuration that are to be torn
+ * @slots: pages that can be shared where they are
+ * @shared: bitmap of those that are
  */
 struct bt {
 	struct kunit *test;
@@ -103,19 +115,28 @@ struct bt {
 	bool fill;
 	unsigned int not_once;
 	unsigned int bad_context;
+	unsigned int sleep_ms;
 	bool wait_in_probe;
 	bool probe_waits;
+	bool wait_in_remove;
 	atomic_t probed;
 	atomic_t removed;
 	unsigned int broken;
 	atomic_t config_changes;
 	atomic_t callbacks;
 	bool collect;
+	atomic_t storm;
+	atomic_t inside;
+	atomic_t twice;
+	unsigned int here;
+	struct task_struct *task;
 	unsigned int freezes;
 	unsigned int restores;
 	struct bt_buf *bufs;
 	unsigned int calls;
 	unsigned int torn;
+	u32 slots;
+	unsigned long shared;
 };
 
 /* The driver. */
@@ -142,13 +163,35 @@ static void bt_collect(struct bt *bt, struct virtqueue *vq)
 	spin_unlock_irqrestore(&bt->lock, flags);
 }
 
+/* While a callback runs, another used event comes: as if it did on another CPU. */
+static void bt_storm(struct bt *bt)
+{
+	if (atomic_read(&bt->storm) <= 0)
+		return;
+	atomic_dec(&bt->storm);
+	if (current == bt->task)
+		bt->here++;
+	if (atomic_inc_return(&bt->inside) > 1)
+		atomic_inc(&bt->twice);
+	else
+		virtio_msg_rx_used(bt->bus, BT_NUM, 0, false);
+	atomic_dec(&bt->inside);
+}
+
 static void bt_callback(struct virtqueue *vq)
 {
 	struct bt *bt = bt_of(vq->vdev);
 
 	atomic_inc(&bt->callbacks);
-	if (!in_hardirq() && !irqs_disabled() && !softirq_count())
+	bt_storm(bt);
+	if (bt->sleep_ms) {
+		if (!(current->flags & PF_WQ_WORKER) || irqs_disabled() || in_interrupt())
+			bt->bad_context++;
+		else
+			msleep(bt->sleep_ms);
+	} else if (!in_hardirq() && !irqs_disabled() && !softirq_count()) {
 		bt->bad_context++;
+	}
 	if (READ_ONCE(bt->collect))
 		bt_collect(bt, vq);
 }
@@ -250,6 +293,9 @@ static void bt_remove(struct virtio_device *vdev)
 	struct bt_dev *d = vdev->priv;
 	unsigned int i;
 
+	/* As del_gendisk() does. */
+	if (bt->wait_in_remove)
+		fake_until(READ_ONCE(bt->bufs[0].done));
 	bt_shut_down(bt, vdev);
 	d->vdev = NULL;
 	for (i = 0; i < BT_FILL; i++)
@@ -288,6 +334,7 @@ static const unsigned int bt_features[] = { 3, BT_FEATURE };
 
 static const struct virtio_device_id bt_ids[] = {
 	{ BT_ID, VIRTIO_DEV_ANY_ID },
+	{ VIRTIO_ID_RPMSG, VIRTIO_DEV_ANY_ID },
 	{}
 };
 
@@ -1074,6 +1121,23 @@ static void test_removed_at_step(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, bt_vd(bt, BT_NUM));
 }
 
+/* The same question again, after another link. */
+static bool bt_stops_again(struct bt *bt)
+{
+	unsigned int tries, i;
+
+	for (tries = 0; tries < 15; tries++) {
+		for (i = 0; i < 100; i++) {
+			if (fake_held(bt->f) >= 2)
+				return true;
+			msleep(20);
+		}
+		/* On a busy machine an earlier one was too late, and that was it. */
+		virtio_msg_rescan(bt->bus);
+	}
+	return false;
+}
+
 /* No answer: the bus goes on, with or without this device. */
 static void test_timeout_at_step(struct kunit *test)
 {
@@ -1082,7 +1146,7 @@ static void test_timeout_at_step(struct kunit *test)
 	/* Those that wait have the long time-out. */
 	WRITE_ONCE(bt->bus->engine.timeout_ms, BT_SHORT_MS);
 	virtio_msg_peer_lost(bt->bus, "test");
-	KUNIT_EXPECT_TRUE(test, fake_until(fake_held(bt->f) >= 2));
+	KUNIT_EXPECT_TRUE(test, bt_stops_again(bt));
 	KUNIT_EXPECT_TRUE(test, fake_until(bt_counter(test, VMSG_C_TIMEOUT)));
 	bt->f->script = NULL;
 	WRITE_ONCE(bt->bus->engine.timeout_ms, 10000);
@@ -1200,6 +1264,8 @@ static void test_keepalive(struct kunit *test)
 	WRITE_ONCE(bt->bus->engine.timeout_ms, BT_SHORT_MS);
 	bt->f->script = bt_no_pong;
 	KUNIT_EXPECT_TRUE(test, fake_until(READ_ONCE(bt->bus->state) != VMSG_BUS_RUNNING));
+	/* The state is the first of what changes. */
+	KUNIT_EXPECT_TRUE(test, fake_until(bt_removed(bt)));
 	fake_settle(bt->f);
 	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
 }
@@ -1422,6 +1488,40 @@ static void test_config_none(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	bt_read(bt, 0, buf, 4);
 	KUNIT_EXPECT_FALSE(test, memchr_inv(buf, 0, 4));
+}
+
+/* The block layer warns of a size_max below a page, and takes 0 for 64 KiB. */
+static void test_config_size_max(struct kunit *test)
+{
+	static const u32 cases[] = { 0, 1, 512, PAGE_SIZE - 1, PAGE_SIZE, 1 << 20 };
+	struct fake_dev *d = bt_one(test, bt_wire(test), 0);
+	const unsigned int at = offsetof(struct virtio_blk_config, size_max);
+	struct bt *bt = test->priv;
+	struct vmsg_device *vd;
+	unsigned int i;
+	u8 buf[4];
+
+	d->config_size = sizeof(struct virtio_blk_config);
+	bt_go(test);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
+	vd = to_vmsg_device(bt_last(bt)->vdev);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		put_unaligned_le32(cases[i], d->config + at);
+		vmsg_config_invalidate(vd);
+		/* Another type's bytes are its own affair. */
+		bt_read(bt, at, buf, 4);
+		KUNIT_EXPECT_EQ(test, get_unaligned_le32(buf), cases[i]);
+		vd->info.device_id = VIRTIO_ID_BLOCK;
+		bt_read(bt, at, buf, 4);
+		if (cases[i] < PAGE_SIZE)
+			KUNIT_EXPECT_EQ(test, get_unaligned_le32(buf),
+					vd->limits.max_mapping);
+		else
+			KUNIT_EXPECT_EQ(test, get_unaligned_le32(buf), cases[i]);
+		bt_read(bt, at + 4, buf, 4);
+		KUNIT_EXPECT_MEMEQ(test, buf, d->config + at + 4, 4);
+		vd->info.device_id = BT_ID;
+	}
 }
 
 /* The configuration changes between two chunks of a read. */
@@ -2075,6 +2175,27 @@ static const struct bt_ring bt_one_ring[] = {
 
 KUNIT_ARRAY_PARAM(bt_one_ring, bt_one_ring, bt_ring_desc);
 
+#define BT_SLOTS_WIRE	BIT_ULL(63)
+
+static void bt_share(struct virtio_msg_bus *bus, u32 slot, phys_addr_t phys, bool write)
+{
+	struct fake *f = virtio_msg_bus_priv(bus);
+	struct bt *bt = f->priv;
+
+	/* Of two pages of one buffer only the driver writes. */
+	KUNIT_EXPECT_FALSE(bt->test, write);
+	KUNIT_EXPECT_FALSE(bt->test, test_and_set_bit(slot, &bt->shared));
+}
+
+static bool bt_unshare(struct virtio_msg_bus *bus, u32 slot, phys_addr_t phys)
+{
+	struct fake *f = virtio_msg_bus_priv(bus);
+	struct bt *bt = f->priv;
+
+	KUNIT_EXPECT_TRUE(bt->test, test_and_clear_bit(slot, &bt->shared));
+	return true;
+}
+
 static struct virtqueue *bt_with_ring(struct kunit *test)
 {
 	const struct bt_ring *r = test->param_value;
@@ -2086,6 +2207,10 @@ static struct virtqueue *bt_with_ring(struct kunit *test)
 	if (r->indirect)
 		d->features[0] |= BIT(VIRTIO_RING_F_INDIRECT_DESC);
 	d->features[1] |= BIT(VIRTIO_F_RING_RESET - 32);
+	bt->f->desc.share_slots = bt->slots;
+	bt->f->desc.share_wire = BT_SLOTS_WIRE;
+	bt->f->ops.share = bt_share;
+	bt->f->ops.unshare = bt_unshare;
 	bt_go(test);
 	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
 	return bt_last(bt)->vq[0];
@@ -2195,6 +2320,83 @@ static void test_used_context(struct kunit *test)
 	/* "This queue and all behind it." */
 	virtio_msg_rx_used(bt->bus, BT_NUM, 0, true);
 	KUNIT_EXPECT_EQ(test, bt->bufs[1].done, 1);
+}
+
+/* A used event while the driver is called: it is called again, but not at the same time. */
+static void test_used_in_turn(struct kunit *test)
+{
+	struct virtqueue *vq = bt_with_ring(test);
+	struct bt *bt = test->priv;
+	struct bt_chain c;
+	struct bt_side s;
+	int calls;
+
+	bt_side_init(test, &s, 0);
+	bt_add(bt, vq, 0);
+	virtqueue_kick(vq);
+	KUNIT_ASSERT_TRUE(test, bt_fetch(&s, &c));
+	/* It is left there, so each event is one of use. */
+	bt->collect = false;
+	bt_use(&s, &c, 1);
+	bt->task = current;
+	calls = atomic_read(&bt->callbacks);
+	atomic_set(&bt->storm, 3);
+	virtio_msg_rx_used(bt->bus, BT_NUM, 0, false);
+	KUNIT_EXPECT_EQ(test, atomic_read(&bt->twice), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&bt->callbacks) - calls, 4);
+	/* Without an end: whoever was first is let go, a worker goes on. */
+	bt->here = 0;
+	atomic_set(&bt->storm, 1000);
+	virtio_msg_rx_used(bt->bus, BT_NUM, 0, false);
+	KUNIT_EXPECT_LE(test, bt->here, 100);
+	KUNIT_EXPECT_TRUE(test, fake_until(!atomic_read(&bt->storm)));
+	KUNIT_EXPECT_TRUE(test, fake_until(atomic_read(&bt->callbacks) - calls == 1005));
+	KUNIT_EXPECT_EQ(test, atomic_read(&bt->twice), 0);
+	/* And that ends with a reset. */
+	atomic_set(&bt->storm, INT_MAX);
+	virtio_msg_rx_used(bt->bus, BT_NUM, 0, false);
+	virtio_reset_device(bt_last(bt)->vdev);
+	calls = atomic_read(&bt->callbacks);
+	msleep(20);
+	KUNIT_EXPECT_EQ(test, atomic_read(&bt->callbacks), calls);
+	atomic_set(&bt->storm, 0);
+	bt->collect = true;
+}
+
+/*
+ * A driver whose callbacks sleep gets them where it may, and none once its queues
+ * are gone.
+ */
+static void test_used_sleeps(struct kunit *test)
+{
+	struct fake_dev *d = bt_one(test, VIRTIO_MSG_WIRE_XID32, 2);
+	struct bt *bt = test->priv;
+	struct bt_chain c;
+	unsigned long flags;
+	struct bt_side s;
+	unsigned int i;
+
+	d->id = VIRTIO_ID_RPMSG;
+	bt->sleep_ms = 20;
+	bt_go(test);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
+	bt_side_init(test, &s, 0);
+	for (i = 0; i < 2; i++)
+		bt_add(bt, bt_last(bt)->vq[0], i);
+	virtqueue_kick(bt_last(bt)->vq[0]);
+	KUNIT_ASSERT_TRUE(test, bt_fetch(&s, &c));
+	bt_use(&s, &c, 1);
+	local_irq_save(flags);
+	virtio_msg_rx_used(bt->bus, BT_NUM, 0, false);
+	local_irq_restore(flags);
+	KUNIT_EXPECT_TRUE(test, fake_until(READ_ONCE(bt->bufs[0].done)));
+	/* One is on its way when the device is reset: that waits for it. */
+	KUNIT_ASSERT_TRUE(test, bt_fetch(&s, &c));
+	bt_use(&s, &c, 1);
+	virtio_msg_rx_used(bt->bus, BT_NUM, 0, true);
+	virtio_reset_device(bt_last(bt)->vdev);
+	KUNIT_EXPECT_EQ(test, bt->bufs[1].done, 1);
+	KUNIT_EXPECT_EQ(test, bt->bad_context, 0);
 }
 
 /* Kicks */
@@ -2421,6 +2623,33 @@ static void bt_notification_data(struct kunit *test, bool packed)
 	}
 }
 
+/* These two take a packed ring's -EIO for an I/O error. */
+static void test_storage_is_split(struct kunit *test)
+{
+	struct fake_dev *d = bt_one(test, VIRTIO_MSG_WIRE_XID32, 1);
+	const u64 packed = BIT_ULL(VIRTIO_F_RING_PACKED);
+	struct bt *bt = test->priv;
+	struct vmsg_window *win;
+	struct vmsg_device *vd;
+
+	d->features[1] |= BIT(VIRTIO_F_RING_PACKED - 32);
+	bt_go(test);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
+	vd = to_vmsg_device(bt_last(bt)->vdev);
+	KUNIT_EXPECT_TRUE(test, d->driver_features[1] & BIT(VIRTIO_F_RING_PACKED - 32));
+	KUNIT_EXPECT_TRUE(test, vmsg_offered_features(vd) & packed);
+	vd->info.device_id = VIRTIO_ID_SCSI;
+	KUNIT_EXPECT_FALSE(test, vmsg_offered_features(vd) & packed);
+	vd->info.device_id = VIRTIO_ID_BLOCK;
+	KUNIT_EXPECT_FALSE(test, vmsg_offered_features(vd) & packed);
+	/* Without a window nothing can be full. */
+	win = bt->f->bus->win;
+	bt->f->bus->win = NULL;
+	KUNIT_EXPECT_TRUE(test, vmsg_offered_features(vd) & packed);
+	bt->f->bus->win = win;
+	vd->info.device_id = BT_ID;
+}
+
 static void test_notification_data_split(struct kunit *test)
 {
 	bt_notification_data(test, false);
@@ -2576,6 +2805,74 @@ static void test_drain(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
 }
 
+/* A buffer whose first piece is two pages, which are shared where they are. */
+static int bt_add_pages(struct bt *bt, struct virtqueue *vq, struct bt_buf *b,
+			struct page *pages)
+{
+	struct scatterlist out, in, *sgs[2] = { &out, &in };
+	unsigned long flags;
+	int ret;
+
+	memset(b->data + BT_OUT, 0x22, BT_IN);
+	sg_init_table(&out, 1);
+	sg_set_page(&out, pages, 2 * VIRTIO_MSG_SHARE_SIZE, 0);
+	sg_init_one(&in, b->data + BT_OUT, BT_IN);
+	spin_lock_irqsave(&bt->lock, flags);
+	ret = virtqueue_add_sgs(vq, sgs, 1, 1, b, GFP_ATOMIC);
+	if (!ret) {
+		b->q = vq;
+		b->out = true;
+	}
+	spin_unlock_irqrestore(&bt->lock, flags);
+	return ret;
+}
+
+/*
+ * Buffers that begin in a slot, in the window, and, once the slots are used up,
+ * in the window again: they come back, and are drained.
+ */
+static void test_shared(struct kunit *test)
+{
+	struct page *pages = alloc_pages(GFP_KERNEL, 1);
+	struct bt *bt = test->priv;
+	struct bt_chain c[5];
+	struct virtqueue *vq;
+	struct bt_side s;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	bt->slots = 4;
+	vq = bt_with_ring(test);
+	bt_side_init(test, &s, 0);
+	for (i = 0; i < 5; i++) {
+		if (i == 2)
+			KUNIT_ASSERT_EQ(test, bt_add(bt, vq, i), 0);
+		else
+			KUNIT_ASSERT_EQ(test, bt_add_pages(bt, vq, &bt->bufs[i],
+							   pages), 0);
+		virtqueue_kick(vq);
+		KUNIT_ASSERT_TRUE(test, bt_fetch(&s, &c[i]));
+	}
+	KUNIT_EXPECT_EQ(test, bt->shared, 0xf);
+	bt_use(&s, &c[1], 7);
+	bt_use(&s, &c[2], 8);
+	fake_event_used(bt->f, BT_NUM, 0);
+	bt_came_back(test, 1, 7);
+	bt_came_back(test, 2, 8);
+	KUNIT_EXPECT_EQ(test, hweight_long(bt->shared), 2);
+	KUNIT_EXPECT_FALSE(test, ((struct vmsg_vq *)vq->priv)->track.lost);
+	KUNIT_EXPECT_EQ(test, ((struct vmsg_vq *)vq->priv)->track.count, 3);
+	bt_use(&s, &c[4], 9);
+	virtio_msg_peer_lost(bt->bus, "test");
+	fake_settle(bt->f);
+	bt_came_back(test, 0, 0);
+	bt_came_back(test, 3, 0);
+	bt_came_back(test, 4, 9);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_DRAINED), 2);
+	KUNIT_EXPECT_EQ(test, bt->shared, 0);
+	__free_pages(pages, 1);
+}
+
 /* The driver collects late, and kicks and adds meanwhile as drivers do. */
 static void test_drain_kick(struct kunit *test)
 {
@@ -2667,6 +2964,8 @@ static void test_drain_random(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, ((struct vmsg_vq *)vq->priv)->track.lost);
 		virtio_msg_peer_lost(bt->bus, "test");
 		fake_settle(bt->f);
+		/* By what was known, and not one by one because it was wrong. */
+		KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_TRACK_LOST), 0);
 		KUNIT_ASSERT_EQ(test, bt_probed(bt), round + 2);
 		for (i = 0; i < BT_BUFS; i++) {
 			KUNIT_EXPECT_EQ(test, bt->bufs[i].done, adds[i]);
@@ -2764,6 +3063,36 @@ static void test_drain_scribbled(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, bt->bufs[i].done + bt->bufs[i].detached, 6);
 }
 
+/*
+ * A used entry that is none breaks the queue, as far as the ring code is concerned:
+ * the device is broken, and all that it had comes back.
+ */
+static void test_used_nonsense(struct kunit *test)
+{
+	struct virtqueue *vq = bt_with_ring(test);
+	struct bt *bt = test->priv;
+	struct bt_chain c;
+	struct bt_side s;
+	unsigned int i;
+
+	/* Else remove may take them out before they are drained. */
+	bt->wait_in_remove = true;
+	bt_side_init(test, &s, 0);
+	for (i = 0; i < 4; i++)
+		KUNIT_ASSERT_EQ(test, bt_add(bt, vq, i), 0);
+	virtqueue_kick(vq);
+	KUNIT_ASSERT_TRUE(test, bt_fetch(&s, &c));
+	c.id = 0x7fff;
+	bt_use(&s, &c, 0);
+	fake_event_used(bt->f, BT_NUM, 0);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_BROKEN), 1);
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
+	for (i = 0; i < 4; i++)
+		bt_came_back(test, i, 0);
+}
+
 /* What comes from the old peer after the loss is not looked at. */
 static void test_drain_late_used(struct kunit *test)
 {
@@ -2816,6 +3145,49 @@ static void test_remove_busy(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, bt->bufs[i].done + bt->bufs[i].detached, 1);
 	for (i = 0; i < BT_FILL; i++)
 		KUNIT_EXPECT_TRUE(test, bt->dev[1]->fill[i].out);
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+}
+
+/*
+ * Its driver resets a device that its peer has taken away: that is in order, and what
+ * it had is free at once.
+ */
+static void test_reset_absent(struct kunit *test)
+{
+	struct virtqueue *vq = bt_with_ring(test);
+	struct bt *bt = test->priv;
+	struct vmsg_window_stats st;
+
+	KUNIT_ASSERT_EQ(test, bt_add(bt, vq, 0), 0);
+	virtqueue_kick(vq);
+	bt->f->devs[0].present = false;
+	device_release_driver(&vq->vdev->dev);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_BROKEN), 0);
+	vmsg_window_get_stats(bt->bus->win, &st);
+	KUNIT_EXPECT_EQ(test, st.quarantined, 0);
+	fake_event_device(bt->f, BT_NUM, VIRTIO_MSG_DEVICE_REMOVED);
+	fake_settle(bt->f);
+}
+
+/* The device that had the buffers is not there any more; another one is. */
+static void test_other_device_busy(struct kunit *test)
+{
+	struct virtqueue *vq = bt_with_ring(test);
+	struct bt *bt = test->priv;
+
+	bt->collect = true;
+	KUNIT_ASSERT_EQ(test, bt_add(bt, vq, 0), 0);
+	virtqueue_kick(vq);
+	bt->wait_in_remove = true;
+	bt->f->devs[0].id = BT_ID + 1;
+	virtio_msg_rescan(bt->bus);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->bufs[0].done, 1);
+	KUNIT_EXPECT_EQ(test, bt->bufs[0].len, 0);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_ASSERT_NOT_NULL(test, bt_vd(bt, BT_NUM));
+	KUNIT_EXPECT_EQ(test, bt_vd(bt, BT_NUM)->vdev.id.device, BT_ID + 1);
 	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
 }
 
@@ -3075,6 +3447,74 @@ static void bt_side_continue(struct kunit *test, struct bt_side *s)
 	bt_side_init(test, s, 0);
 	s->used = get_unaligned_le16(bt_ptr(s, s->vq->device) + 2);
 	s->avail = s->used;
+}
+
+/* A second time without a loss: the transport has made its link anew. */
+static void test_up_again(struct kunit *test)
+{
+	struct bt *bt;
+
+	bt_one(test, VIRTIO_MSG_WIRE_XID32, 1);
+	bt = test->priv;
+	bt_go(test);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
+	virtio_msg_peer_up(bt->bus, &bt->f->link);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_PEER_LOST), 1);
+	/* It need not begin again once more. */
+	KUNIT_EXPECT_EQ(test, bt->f->lost, 0);
+}
+
+/* Those that wait do so for as long as they are told to, and no longer. */
+static void test_recover_times(struct kunit *test)
+{
+	struct virtqueue *vq = bt_may_return(test);
+	struct bt *bt = test->priv;
+	unsigned long begin;
+
+	KUNIT_ASSERT_EQ(test, bt_add(bt, vq, 0), 0);
+	virtqueue_kick(vq);
+	/* A successor in time; nobody gives up when the time is over. */
+	vmsg_recover_set(bt->bus, 1);
+	KUNIT_ASSERT_TRUE(test, vmsg_recover_begin(bt->bus, "test"));
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_AWAY);
+	bt_successor(test, true);
+	KUNIT_ASSERT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+	msleep(1100);
+	KUNIT_ASSERT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+
+	/* A successor that goes again has no time of its own, for ever has no end. */
+	vmsg_recover_set(bt->bus, VMSG_RECOVER_NEVER);
+	begin = jiffies;
+	KUNIT_ASSERT_TRUE(test, vmsg_recover_begin(bt->bus, "test"));
+	msleep(600);
+	KUNIT_ASSERT_TRUE(test, vmsg_recover_begin(bt->bus, "again"));
+	vmsg_recover_set(bt->bus, 1);
+	KUNIT_EXPECT_TRUE(test, fake_until(READ_ONCE(bt->bus->state) != VMSG_BUS_AWAY));
+	KUNIT_EXPECT_TRUE(test, time_after_eq(jiffies, begin + HZ));
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_PEER_LOST), 1);
+	/* The state is the first of what changes. */
+	KUNIT_EXPECT_TRUE(test, fake_until(READ_ONCE(bt->f->lost)));
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->f->lost, 1);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+}
+
+/* Not at all: that is what a loss was before there was any waiting. */
+static void test_recover_not(struct kunit *test)
+{
+	struct bt *bt = test->priv;
+
+	bt_may_return(test);
+	vmsg_recover_set(bt->bus, 0);
+	KUNIT_ASSERT_FALSE(test, vmsg_recover_begin(bt->bus, "test"));
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->f->lost, 1);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
 }
 
 static void test_away(struct kunit *test)
@@ -3676,6 +4116,7 @@ static struct kunit_case bt_cases[] = {
 	KUNIT_CASE_PARAM(test_config_read, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_config_out_of_range, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_config_none, bt_wire_gen_params),
+	KUNIT_CASE_PARAM(test_config_size_max, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_config_torn, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_config_torn_wrap, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_config_torn_for_ever, bt_wire_gen_params),
@@ -3703,6 +4144,8 @@ static struct kunit_case bt_cases[] = {
 	KUNIT_CASE_PARAM(test_io, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_used_stale, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_used_context, bt_ring_gen_params),
+	KUNIT_CASE_PARAM(test_used_in_turn, bt_ring_gen_params),
+	KUNIT_CASE(test_used_sleeps),
 	KUNIT_CASE_PARAM(test_kick_full, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_kick_race, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_kick_atomic, bt_wire_gen_params),
@@ -3713,18 +4156,26 @@ static struct kunit_case bt_cases[] = {
 	KUNIT_CASE(test_notification_data_wide),
 	KUNIT_CASE_PARAM(test_queue_reset, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_drain, bt_ring_gen_params),
+	KUNIT_CASE_PARAM(test_shared, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_drain_kick, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_drain_not_collected, bt_one_ring_gen_params),
 	KUNIT_CASE_PARAM(test_drain_random, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_drain_scribbled, bt_ring_gen_params),
+	KUNIT_CASE_PARAM(test_used_nonsense, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_drain_late_used, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_remove_busy, bt_ring_gen_params),
+	KUNIT_CASE_PARAM(test_reset_absent, bt_ring_gen_params),
+	KUNIT_CASE_PARAM(test_other_device_busy, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_broken, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_broken_mute, bt_one_ring_gen_params),
 	KUNIT_CASE(test_broken_often),
 	KUNIT_CASE(test_trolls),
 	KUNIT_CASE_PARAM(test_unregister_busy, bt_ring_gen_params),
 	KUNIT_CASE_PARAM(test_unregister_lost, bt_ring_gen_params),
+	KUNIT_CASE(test_up_again),
+	KUNIT_CASE_PARAM_ATTR(test_recover_times, bt_split_ring_gen_params,
+			      { .speed = KUNIT_SPEED_SLOW }),
+	KUNIT_CASE_PARAM(test_recover_not, bt_split_ring_gen_params),
 	KUNIT_CASE_PARAM(test_away, bt_split_ring_gen_params),
 	KUNIT_CASE_PARAM(test_away_random, bt_split_ring_gen_params),
 	KUNIT_CASE_PARAM(test_away_anew, bt_split_ring_gen_params),
@@ -3741,6 +4192,7 @@ static struct kunit_case bt_cases[] = {
 	KUNIT_CASE_PARAM(test_away_removed, bt_split_ring_gen_params),
 	KUNIT_CASE(test_away_config_written),
 	KUNIT_CASE(test_rx_verdict),
+	KUNIT_CASE(test_storage_is_split),
 	KUNIT_CASE(test_link_max_devices),
 	{}
 };

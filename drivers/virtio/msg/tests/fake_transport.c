@@ -69,7 +69,15 @@ struct fake_msg *fake_msg(struct fake *f, u8 type, u8 msg_id, u16 dev_num,
 	return m;
 }
 
-static size_t fake_header(struct fake *f, struct fake_msg *m)
+/**
+ * fake_header() - write the header of a message into its frame
+ * @f: the fake
+ * @m: the message
+ *
+ * Context: any.
+ * Return: bytes of the whole frame.
+ */
+size_t fake_header(struct fake *f, struct fake_msg *m)
 {
 	u16 size = fake_hdr_len(f->link.wire) + m->len;
 	u8 *p = m->frame;
@@ -94,7 +102,16 @@ static size_t fake_header(struct fake *f, struct fake_msg *m)
 	return size;
 }
 
-static struct fake_msg *fake_parse(struct fake *f, const void *frame, size_t len)
+/**
+ * fake_parse() - a message out of a frame that the core has sent
+ * @f: the fake
+ * @frame: the frame
+ * @len: its bytes, padding included
+ *
+ * Context: any.
+ * Return: the message, for kfree().
+ */
+struct fake_msg *fake_parse(struct fake *f, const void *frame, size_t len)
 {
 	struct fake_msg *m = fake_msg(f, 0, 0, 0, 0, len);
 	unsigned int hdr = fake_hdr_len(f->link.wire);
@@ -390,21 +407,28 @@ static void fake_get_devices(struct fake *f, const struct fake_msg *rq,
 	u32 offset = get_unaligned_le16(rq->payload);
 	u32 count = get_unaligned_le16(rq->payload + 2);
 	unsigned int at = fake_is_xid32(f) ? 4 : 6;
-	u32 next = offset + count, i;
+	u32 next = offset + count, claim, i;
 
 	if (next > 65535)
 		next = 0;
 	put_unaligned_le16(offset, r->payload);
+	claim = count;
+	if (f->counts_present) {
+		claim = 0;
+		for (i = 0; i < FAKE_DEVS; i++)
+			claim += f->devs[i].present;
+		next = 8;
+	}
 	switch (f->link.wire) {
 	case VIRTIO_MSG_WIRE_XID32:
 		put_unaligned_le16(next, r->payload + 2);
 		break;
 	case VIRTIO_MSG_WIRE_V2:
 		put_unaligned_le16(next, r->payload + 2);
-		put_unaligned_le16(count, r->payload + 4);
+		put_unaligned_le16(claim, r->payload + 4);
 		break;
 	default:
-		put_unaligned_le16(count, r->payload + 2);
+		put_unaligned_le16(claim, r->payload + 2);
 		put_unaligned_le16(next, r->payload + 4);
 	}
 	for (i = 0; i < count && offset + i < 65536; i++)
@@ -973,5 +997,7 @@ void fake_free(struct fake *f)
 		kfree(m);
 	vfree(f->link.window.va);
 	bitmap_free(f->ghosts);
+	/* A test may make another, and names are used once at a time. */
+	kunit_device_unregister(f->test, f->parent);
 	kfree(f);
 }

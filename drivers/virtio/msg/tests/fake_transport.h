@@ -161,6 +161,7 @@ struct fake_dev {
  * @kick_op: result of kick(), if there is that operation
  * @kicked: how often it was called
  * @devs: devices
+ * @counts_present: GET_DEVICES counts devices, not bits, and next is nonsense
  * @ghosts: numbers that GET_DEVICES reports without a device; may be NULL
  * @priv: the test's
  */
@@ -199,6 +200,7 @@ struct fake {
 	int kick_op;
 	unsigned int kicked;
 	struct fake_dev devs[FAKE_DEVS];
+	bool counts_present;
 	unsigned long *ghosts;
 	void *priv;
 };
@@ -216,6 +218,8 @@ struct fake_dev *fake_dev(struct fake *f, u16 num);
 unsigned int fake_hdr_len(unsigned int wire);
 struct fake_msg *fake_msg(struct fake *f, u8 type, u8 msg_id, u16 dev_num,
 			  u32 xid, u16 len);
+size_t fake_header(struct fake *f, struct fake_msg *m);
+struct fake_msg *fake_parse(struct fake *f, const void *frame, size_t len);
 void fake_deliver(struct fake *f, struct fake_msg *m);
 struct fake_msg *fake_answer(struct fake *f, const struct fake_msg *rq);
 struct fake_msg *fake_take(struct fake *f, unsigned int n);

@@ -231,6 +231,21 @@ static void add_link(struct kunit *test, const char * const *names, size_t n)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->pdev);
 }
 
+/*
+ * Whoever still holds a device holds its software node; one that is on its way
+ * out would be found by the next that is made at the same address.
+ */
+static void remove_device(struct kunit *test, struct platform_device *pdev,
+			  const struct software_node *node)
+{
+	int i;
+
+	platform_device_unregister(pdev);
+	for (i = 0; i < 5000 && software_node_fwnode(node); i++)
+		usleep_range(1000, 2000);
+	KUNIT_EXPECT_NULL(test, software_node_fwnode(node));
+}
+
 static const char * const both[] = { "tx", "rx" };
 
 /* A link over a controller of this kind. */
@@ -489,7 +504,7 @@ static void removed(struct kunit *test, bool irq, bool poll)
 	WRITE_ONCE(t->ctrl.done, true);
 	format(t);
 	mbox_chan_received_data(&t->ctrl.chans[RX], NULL);
-	platform_device_unregister(t->pdev);
+	remove_device(test, t->pdev, &t->node);
 	t->pdev = NULL;
 	KUNIT_EXPECT_EQ(test, t->ctrl.started, 0);
 	KUNIT_EXPECT_EQ(test, driver_status(t), VIRTIO_MSG_ST_SHUTDOWN);
@@ -564,11 +579,11 @@ static void mbox_exit(struct kunit *test)
 	struct mt *t = test->priv;
 
 	if (!IS_ERR_OR_NULL(t->pdev))
-		platform_device_unregister(t->pdev);
+		remove_device(test, t->pdev, &t->node);
 	if (t->registered)
 		mbox_controller_unregister(&t->ctrl.mbox);
 	if (!IS_ERR_OR_NULL(t->cdev))
-		platform_device_unregister(t->cdev);
+		remove_device(test, t->cdev, &t->cnode);
 	vfree(t->mem);
 }
 

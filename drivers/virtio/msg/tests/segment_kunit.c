@@ -759,6 +759,9 @@ static void seg_lost_in_run(struct kunit *test)
 
 	peer_up(test, p);
 	for (i = 0; i <= ARRAY_SIZE(st); i++) {
+		/* Its ring is used, and begins anew. */
+		KUNIT_EXPECT_EQ(test, p->seg.head, 0);
+		KUNIT_EXPECT_EQ(test, vmsg_seg_send(&p->seg, "x", 1), VMSG_SEG_RING);
 		if (i < ARRAY_SIZE(st)) {
 			set_status(p, st[i]);
 		} else {

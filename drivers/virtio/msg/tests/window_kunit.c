@@ -8,6 +8,7 @@
 #include <linux/completion.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
+#include <linux/io.h>
 #include <linux/kthread.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -1035,6 +1036,37 @@ static void wt_from_leaves_one(struct kunit *test)
 	wt_unmap_all(hog, held, n, 1, DMA_TO_DEVICE);
 }
 
+/*
+ * What goes to the device begins where the last one ended, in the part that it alone
+ * can use, and comes back to its beginning before it takes anything else.
+ */
+static void wt_to_keeps_to_its_part(struct kunit *test)
+{
+	struct vmsg_wctx *ctx = wt_ctx(test, 0, 3);
+	u64 *w = wt_wires(test, WT_CELL), v;
+	u32 i;
+
+	for (i = 0; i < WT_CELL; i++) {
+		w[i] = wt_map(test, ctx, 0, 1, DMA_TO_DEVICE);
+		KUNIT_ASSERT_EQ(test, w[i], w[0] + i * VMSG_WIN_GRANULE);
+	}
+	/* It is full. */
+	v = wt_map(test, ctx, 0, 1, DMA_TO_DEVICE);
+	KUNIT_EXPECT_LT(test, v, w[0]);
+	vmsg_window_unmap(ctx, w[1], 1, DMA_TO_DEVICE, false);
+	KUNIT_EXPECT_EQ(test, wt_map(test, ctx, 0, 1, DMA_TO_DEVICE), w[1]);
+	/* Behind the last one, not in front of it. */
+	vmsg_window_unmap(ctx, w[0], 1, DMA_TO_DEVICE, false);
+	vmsg_window_unmap(ctx, w[3], 1, DMA_TO_DEVICE, false);
+	KUNIT_EXPECT_EQ(test, wt_map(test, ctx, 0, 1, DMA_TO_DEVICE), w[3]);
+	KUNIT_EXPECT_EQ(test, wt_map(test, ctx, 0, 1, DMA_TO_DEVICE), w[0]);
+	wt_unmap_all(ctx, w, WT_CELL, 1, DMA_TO_DEVICE);
+	vmsg_window_unmap(ctx, v, 1, DMA_TO_DEVICE, false);
+	/* Empty, it is filled from its beginning. */
+	KUNIT_EXPECT_EQ(test, wt_map(test, ctx, 0, 1, DMA_TO_DEVICE), w[0]);
+	vmsg_window_unmap(ctx, w[0], 1, DMA_TO_DEVICE, false);
+}
+
 static void wt_wctx_init_args(struct kunit *test)
 {
 	struct wt *wt = test->priv;
@@ -1063,6 +1095,12 @@ static void wt_wctx_init_args(struct kunit *test)
 					     NULL), 0);
 }
 
+/* What a device that is the only one is promised, whatever it maps. */
+static size_t wt_ask(struct wt *wt, const u32 *segs, unsigned int nqueues)
+{
+	return vmsg_window_budget(wt->win, segs, nqueues, VMSG_WIN_MAX_MAPPING, 0);
+}
+
 static void wt_budget(struct kunit *test)
 {
 	struct wt *wt = test->priv;
@@ -1071,7 +1109,7 @@ static void wt_budget(struct kunit *test)
 	size_t m;
 
 	vmsg_window_get_stats(wt->win, &st);
-	m = vmsg_window_budget(wt->win, one, 1);
+	m = wt_ask(wt, one, 1);
 	KUNIT_EXPECT_EQ(test, m % SZ_4K, 0UL);
 	KUNIT_EXPECT_GE(test, m, (size_t)SZ_64K);
 	KUNIT_EXPECT_LE(test, m, (size_t)SZ_256K);
@@ -1079,17 +1117,17 @@ static void wt_budget(struct kunit *test)
 	if (PAGE_SIZE > SZ_4K)
 		return;
 	/* 45 + ... in a quarter of 896 KiB: one page each. */
-	KUNIT_EXPECT_EQ(test, vmsg_window_budget(wt->win, net, 3),
+	KUNIT_EXPECT_EQ(test, wt_ask(wt, net, 3),
 			(size_t)SZ_4K);
 	/* More than a quarter, but it fits. */
-	KUNIT_EXPECT_EQ(test, vmsg_window_budget(wt->win, blk, 1),
+	KUNIT_EXPECT_EQ(test, wt_ask(wt, blk, 1),
 			(size_t)SZ_4K);
 	KUNIT_EXPECT_EQ(test, vmsg_window_default_mapping(wt->win),
 			(size_t)SZ_4K);
 	/* Asking reserves nothing. */
 	vmsg_window_get_stats(wt->win, &st);
 	KUNIT_EXPECT_EQ(test, st.guaranteed, 0U);
-	KUNIT_EXPECT_EQ(test, vmsg_window_budget(wt->win, one, 0),
+	KUNIT_EXPECT_EQ(test, wt_ask(wt, one, 0),
 			vmsg_window_default_mapping(wt->win));
 }
 
@@ -1099,12 +1137,12 @@ static void wt_budget_refuses(struct kunit *test)
 	u32 huge[] = { U32_MAX, U32_MAX }, many[64];
 	unsigned int i;
 
-	KUNIT_EXPECT_EQ(test, vmsg_window_budget(wt->win, huge, 1), 0UL);
-	KUNIT_EXPECT_EQ(test, vmsg_window_budget(wt->win, huge, 2), 0UL);
+	KUNIT_EXPECT_EQ(test, wt_ask(wt, huge, 1), 0UL);
+	KUNIT_EXPECT_EQ(test, wt_ask(wt, huge, 2), 0UL);
 	for (i = 0; i < ARRAY_SIZE(many); i++)
 		many[i] = 126;
-	KUNIT_EXPECT_EQ(test, vmsg_window_budget(wt->win, many, 64), 0UL);
-	KUNIT_EXPECT_GT(test, vmsg_window_budget(wt->win, many, 1), 0UL);
+	KUNIT_EXPECT_EQ(test, wt_ask(wt, many, 64), 0UL);
+	KUNIT_EXPECT_GT(test, wt_ask(wt, many, 1), 0UL);
 }
 
 /*
@@ -1121,7 +1159,7 @@ static void wt_budget_holds(struct kunit *test)
 
 	for (round = 0; round < 3; round++) {
 		for (n = 0; n + 2 <= WT_CTXS; n += 2) {
-			m = vmsg_window_budget(wt->win, segs, 2);
+			m = wt_ask(wt, segs, 2);
 			if (!m)
 				break;
 			if (!n) {
@@ -1146,6 +1184,51 @@ static void wt_budget_holds(struct kunit *test)
 		vmsg_window_get_stats(wt->win, &st);
 		KUNIT_ASSERT_EQ(test, st.guaranteed, 0U);
 	}
+}
+
+/*
+ * As many devices as the window can hold: each finds room if it was known that the
+ * others come.  Those that nobody knew of do not, for the first ones took more.
+ */
+static void wt_budget_shares(struct kunit *test)
+{
+	struct wt *wt = test->priv;
+	const u32 segs[] = { 14 };
+	struct vmsg_window_stats st;
+	size_t m, first = 0;
+	bool known = true;
+	unsigned int n, max;
+
+	if (PAGE_SIZE > SZ_4K)
+		kunit_skip(test, "for pages of 4 KiB");
+	vmsg_window_get_stats(wt->win, &st);
+	max = st.total / (16 * SZ_4K / VMSG_WIN_GRANULE);
+	KUNIT_ASSERT_LE(test, max, (unsigned int)WT_CTXS);
+again:
+	for (n = 0; n < max; n++) {
+		m = vmsg_window_budget(wt->win, segs, 1, VMSG_WIN_MAX_MAPPING,
+				       known ? max - n - 1 : 0);
+		if (!n)
+			first = m;
+		if (!m)
+			break;
+		KUNIT_ASSERT_EQ(test, 0, vmsg_wctx_init(&wt->ctx[n], wt->win, segs[0], m,
+							NULL));
+	}
+	KUNIT_EXPECT_EQ(test, first, known ? SZ_4K : 3 * SZ_4K);
+	if (known)
+		KUNIT_EXPECT_EQ(test, n, max);
+	else
+		KUNIT_EXPECT_LT(test, n, max);
+	while (n--)
+		vmsg_wctx_exit(&wt->ctx[n]);
+	if (known) {
+		known = false;
+		goto again;
+	}
+	/* Nobody gets more than he can use. */
+	KUNIT_EXPECT_EQ(test, vmsg_window_budget(wt->win, segs, 1, SZ_8K, 0),
+			(size_t)SZ_8K);
 }
 
 /* A device that leaves and comes back finds its place between the others. */
@@ -1254,6 +1337,7 @@ static void wt_hook_unmapped(struct vmsg_wctx *ctx, u32 tag)
 
 static const struct vmsg_wctx_ops wt_hooks = {
 	.mapping = wt_hook_mapping,
+	.unmapping = wt_hook_mapping,
 	.unmapped = wt_hook_unmapped,
 };
 
@@ -1416,6 +1500,52 @@ static void wt_quarantine(struct kunit *test)
 	vmsg_window_unmap(ctx, v, 1000, DMA_FROM_DEVICE, true);
 	vmsg_window_get_stats(wt->win, &st);
 	KUNIT_EXPECT_EQ(test, st.quarantined, 0U);
+}
+
+/* The device lets go after all: what went to quarantine in between is free, its own only. */
+static void wt_quarantine_closed(struct kunit *test)
+{
+	struct wt *wt = test->priv;
+	struct vmsg_wctx *ctx = wt_ctx(test, 0, 4);
+	struct vmsg_wctx *other = wt_ctx(test, 1, 4);
+	struct vmsg_window_stats st;
+	u64 *x = wt_wires(test, 4096), w[3], v;
+	unsigned int i, n;
+
+	v = wt_map(test, other, 0, 600, DMA_FROM_DEVICE);
+	vmsg_wctx_condemn(other);
+	for (i = 0; i < 3; i++)
+		w[i] = wt_map(test, ctx, 0, 100 + 600 * i, DMA_FROM_DEVICE);
+	vmsg_wctx_condemn(ctx);
+	vmsg_window_unmap(ctx, w[2], 1300, DMA_FROM_DEVICE, true);
+	vmsg_window_unmap(other, v, 600, DMA_FROM_DEVICE, true);
+	vmsg_window_unmap(ctx, w[0], 100, DMA_FROM_DEVICE, true);
+	vmsg_window_get_stats(wt->win, &st);
+	KUNIT_EXPECT_EQ(test, st.quarantined, 1U + 2 + 3);
+	wt_identity(test);
+
+	vmsg_wctx_close(ctx);
+	vmsg_window_get_stats(wt->win, &st);
+	KUNIT_EXPECT_EQ(test, st.quarantined, 2U);
+	KUNIT_EXPECT_EQ(test, st.used, 2U);
+	wt_identity(test);
+	vmsg_window_unmap(ctx, w[1], 700, DMA_FROM_DEVICE, true);
+	KUNIT_EXPECT_EQ(test, wt_used(wt), 0U);
+	KUNIT_EXPECT_EQ(test, wt_map(test, ctx, 0, 10, DMA_TO_DEVICE), VMSG_WIN_ERROR);
+
+	/* More than is done at a time; and a list that was emptied is. */
+	vmsg_window_absolve(wt->win);
+	vmsg_wctx_close(other);
+	n = wt_exhaust(test, wt_ctx(test, 2, 4), 1, DMA_TO_DEVICE, x, 4096);
+	KUNIT_EXPECT_GT(test, n, 256U);
+	vmsg_wctx_condemn(&wt->ctx[2]);
+	wt_unmap_all(&wt->ctx[2], x, n, 1, DMA_TO_DEVICE);
+	vmsg_window_get_stats(wt->win, &st);
+	KUNIT_EXPECT_EQ(test, st.quarantined, n);
+	vmsg_wctx_close(&wt->ctx[2]);
+	vmsg_window_get_stats(wt->win, &st);
+	KUNIT_EXPECT_EQ(test, st.quarantined, 0U);
+	KUNIT_EXPECT_EQ(test, st.free, st.total);
 }
 
 /* It can use up all the context can get, but not what others were promised. */
@@ -1965,10 +2095,12 @@ static struct kunit_case wt_cases[] = {
 	KUNIT_CASE(wt_rx_does_not_starve_tx),
 	KUNIT_CASE(wt_queue_does_not_starve_queue),
 	KUNIT_CASE(wt_from_leaves_one),
+	KUNIT_CASE(wt_to_keeps_to_its_part),
 	KUNIT_CASE(wt_wctx_init_args),
 	KUNIT_CASE(wt_budget),
 	KUNIT_CASE(wt_budget_refuses),
 	KUNIT_CASE(wt_budget_holds),
+	KUNIT_CASE(wt_budget_shares),
 	KUNIT_CASE(wt_region_gap),
 	KUNIT_CASE(wt_region_over_mappings),
 	KUNIT_CASE(wt_region_under_mapping),
@@ -1977,6 +2109,7 @@ static struct kunit_case wt_cases[] = {
 	KUNIT_CASE(wt_no_hook),
 	KUNIT_CASE(wt_hook_on_failure),
 	KUNIT_CASE(wt_quarantine),
+	KUNIT_CASE(wt_quarantine_closed),
 	KUNIT_CASE(wt_quarantine_full),
 	KUNIT_CASE(wt_exit_with_mappings),
 	KUNIT_CASE(wt_atomic),

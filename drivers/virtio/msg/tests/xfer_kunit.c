@@ -1281,10 +1281,16 @@ static void test_timeout_blocked(struct kunit *test)
 
 /* Cancel */
 
+static void xt_no_lock(struct xt *xt, unsigned int i)
+{
+	xt->calls += irqs_disabled();
+}
+
 static void test_cancel(struct kunit *test)
 {
 	struct xt *xt = xt_start(test, VIRTIO_MSG_WIRE_XID32, xt_inflight_3);
 
+	xt->hook = xt_no_lock;
 	xt_pings(test, 0, 5);
 	/* In flight, in the queue, ended, and twice. */
 	KUNIT_EXPECT_TRUE(test, vmsg_xfer_cancel(xt->one[0].x));
@@ -1301,6 +1307,8 @@ static void test_cancel(struct kunit *test)
 	xt_echo_ok(test, 5);
 	KUNIT_EXPECT_EQ(test, xt_counter(test, VMSG_C_CANCELLED), 2);
 	KUNIT_EXPECT_EQ(test, xt_counter(test, VMSG_C_RX_UNKNOWN_ID), 1);
+	/* complete() has every freedom that its context leaves. */
+	KUNIT_EXPECT_EQ(test, xt->calls, 0);
 }
 
 /* The place of one that was cancelled is free at once. */
@@ -1407,6 +1415,30 @@ static void test_space_race(struct kunit *test)
 		xt_echo_ok(test, i);
 }
 
+static int xt_always_full(struct fake *f)
+{
+	return -EAGAIN;
+}
+
+/* A ring that is never as free as it looks does not keep anybody waiting for ever. */
+static void test_full_in_time(struct kunit *test)
+{
+	struct xt *xt = xt_start(test, VIRTIO_MSG_WIRE_XID32, NULL);
+	unsigned int i;
+
+	xt_set_timeout(test, 50);
+	xt->f->before_send = xt_always_full;
+	xt_ping(test, 0);
+	for (i = 0; i < 2000 && !xt_ended(test, 0); i++) {
+		virtio_msg_tx_space(xt->bus);
+		usleep_range(1000, 2000);
+	}
+	KUNIT_EXPECT_TRUE(test, xt_ended(test, 0));
+	xt->f->before_send = NULL;
+	xt_all_once(test, 1);
+	KUNIT_EXPECT_EQ(test, xt->one[0].status, -ETIMEDOUT);
+}
+
 static void test_send_fails(struct kunit *test)
 {
 	static const int errs[] = { -ENOTCONN, -EIO, -EINVAL };
@@ -1456,6 +1488,44 @@ static void test_answer_then_full(struct kunit *test)
 	xt_all_once(test, 2);
 }
 
+/* Nor does anybody but the sender know of it when send() returns. */
+static int xt_forget_in_send(struct fake *f)
+{
+	struct xt *xt = f->priv;
+	struct vmsg_xfer *x = xt->one[0].x;
+
+	if (xt->calls)
+		return 0;
+	xt->calls = kref_read(&x->ref);
+	xt->one[0].x = NULL;
+	vmsg_xfer_cancel(x);
+	vmsg_xfer_put(x);
+	return -EIO;
+}
+
+static void xt_sleeping(struct fake *f)
+{
+	f->desc.flags = 0;
+}
+
+static void test_forgotten_in_send(struct kunit *test)
+{
+	struct xt *xt = xt_start(test, VIRTIO_MSG_WIRE_XID32, xt_sleeping);
+
+	xt->f->before_send = xt_forget_in_send;
+	xt_ping(test, 0);
+	KUNIT_EXPECT_TRUE(test, fake_until(atomic_read(&xt->ended)));
+	fake_settle(xt->f);
+	/* The test's, that of who waits for an answer, the sender's. */
+	KUNIT_EXPECT_EQ(test, xt->calls, 3);
+	KUNIT_EXPECT_EQ(test, xt->one[0].status, -ECANCELED);
+	xt_ping(test, 1);
+	KUNIT_EXPECT_TRUE(test, fake_until(fake_held(xt->f)));
+	fake_reply_all(xt->f);
+	xt_all_once(test, 2);
+	xt_echo_ok(test, 1);
+}
+
 /* Contexts */
 
 static void test_submit_atomic(struct kunit *test)
@@ -1481,11 +1551,6 @@ static void test_submit_atomic(struct kunit *test)
 	xt_all_once(test, 10);
 	for (i = 0; i < 10; i++)
 		xt_echo_ok(test, i);
-}
-
-static void xt_sleeping(struct fake *f)
-{
-	f->desc.flags = 0;
 }
 
 /* A transport that sleeps in send() is never called from where it may not. */
@@ -1999,8 +2064,10 @@ static struct kunit_case xt_cases[] = {
 	KUNIT_CASE(test_full),
 	KUNIT_CASE_PARAM(test_space_in_send, xt_wire_gen_params),
 	KUNIT_CASE(test_space_race),
+	KUNIT_CASE(test_full_in_time),
 	KUNIT_CASE_PARAM(test_send_fails, xt_wire_gen_params),
 	KUNIT_CASE(test_answer_then_full),
+	KUNIT_CASE(test_forgotten_in_send),
 	KUNIT_CASE_PARAM(test_submit_atomic, xt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_submit_atomic_sleeping, xt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_chain, xt_wire_gen_params),

@@ -17,13 +17,12 @@
  */
 
 #include <linux/capability.h>
+#include <linux/cleanup.h>
 #include <linux/cred.h>
-#include <linux/dcache.h>
 #include <linux/eventfd.h>
 #include <linux/fcntl.h>
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/kstrtox.h>
 #include <linux/list.h>
@@ -31,13 +30,9 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/pagemap.h>
 #include <linux/poll.h>
-#include <linux/rcupdate.h>
-#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
-#include <linux/shmem_fs.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -45,11 +40,9 @@
 #include <linux/uio.h>
 #include <linux/user_namespace.h>
 #include <linux/virtio_msg.h>
-#include <linux/vmalloc.h>
 #include <linux/workqueue.h>
-#include <linux/xarray.h>
 
-#include "user_check.h"
+#include "user.h"
 
 /* How long write() waits for the link of a bus that has just been set up. */
 #define VMSG_USER_UP_TIMEOUT	(5 * HZ)
@@ -71,107 +64,6 @@ static unsigned int max_window_mb = 64;
 module_param(max_window_mb, uint, 0644);
 MODULE_PARM_DESC(max_window_mb,
 		 "MiB of one window without CAP_SYS_ADMIN (default 64)");
-
-struct vmsg_user;
-
-/**
- * struct vmsg_user_file - an open file
- * @lock: serialises what makes it a bus
- * @wait: who reads, writes or polls
- * @u: its bus; NULL until there is one, then for as long as the file is open
- */
-struct vmsg_user_file {
-	struct mutex lock; /* see above */
-	wait_queue_head_t wait;
-	struct vmsg_user *u;
-};
-
-/**
- * struct vmsg_user_event - an eventfd of a queue
- * @u: the bus
- * @ctx: the eventfd
- * @dev: device number
- * @vq: queue
- * @call: used buffers, else kicks
- * @wqh: where @wait is queued; call only
- * @wait: our entry there
- * @pt: to get it there
- * @work: tells the core
- * @rcu: a kick may be using it
- */
-struct vmsg_user_event {
-	struct vmsg_user *u;
-	struct eventfd_ctx *ctx;
-	u16 dev;
-	u16 vq;
-	bool call;
-	wait_queue_head_t *wqh;
-	wait_queue_entry_t wait;
-	poll_table pt;
-	struct irq_work work;
-	struct rcu_head rcu;
-};
-
-/**
- * struct vmsg_user - a bus
- * @node: in vmsg_user_list
- * @state: who has it; under vmsg_user_lock
- * @deadline: when the wait for a successor ends, jiffies; under vmsg_user_lock
- * @end: gives the bus up and frees it
- * @owner: effective user ID of who set it up
- * @pid: process of the present server, for people
- * @bus: the core's half
- * @setup: as it was granted, window_fd aside
- * @mm: whose locked pages count ours
- * @locked: how many pages they are
- * @window: the memory file
- * @pages: its pages, each with a reference
- * @num_pages: how many
- * @va: where they are mapped
- * @lock: guards @server, @up, @ring
- * @server: the file that has the bus
- * @up: the core has sent something on this link
- * @gone: the core has given this link up
- * @ring: frames for read()
- * @read_lock: one reader at a time takes frames
- * @write_lock: one writer at a time uses @piece
- * @piece: the copy of what is being written
- * @event_lock: serialises changes of @kicks, @calls, @num_events
- * @kicks: struct vmsg_user_event by device and queue, read under RCU
- * @calls: likewise
- * @num_events: entries of both
- */
-struct vmsg_user {
-	struct list_head node;
-	enum vmsg_user_state state;
-	unsigned long deadline;
-	struct delayed_work end;
-	kuid_t owner;
-	pid_t pid;
-	struct virtio_msg_bus *bus;
-	struct virtio_msg_user_setup setup;
-
-	struct mm_struct *mm;
-	unsigned long locked;
-	struct file *window;
-	struct page **pages;
-	unsigned long num_pages;
-	void *va;
-
-	spinlock_t lock; /* see above */
-	struct vmsg_user_file *server;
-	bool up;
-	bool gone;
-	struct vmsg_user_ring ring;
-	struct mutex read_lock; /* see above */
-	struct mutex write_lock; /* see above */
-	u8 *piece;
-
-	struct mutex event_lock; /* see above */
-	struct xarray kicks;
-	struct xarray calls;
-	unsigned int num_events;
-};
 
 /* Guards the list, and who has each bus.  Never held over an access to user memory. */
 static DEFINE_MUTEX(vmsg_user_lock);
@@ -244,27 +136,6 @@ static int vmsg_user_send(struct virtio_msg_bus *bus, const void *frame, size_t 
 	return ret;
 }
 
-static unsigned long vmsg_user_key(u16 dev, u16 vq)
-{
-	return (unsigned long)dev << 16 | vq;
-}
-
-static int vmsg_user_kick(struct virtio_msg_bus *bus, u16 dev_num, u16 vq)
-{
-	struct vmsg_user *u = virtio_msg_bus_priv(bus);
-	struct vmsg_user_event *e;
-	int ret = -EOPNOTSUPP;
-
-	rcu_read_lock();
-	e = xa_load(&u->kicks, vmsg_user_key(dev_num, vq));
-	if (e && eventfd_signal_allowed()) {
-		eventfd_signal(e->ctx);
-		ret = 0;
-	}
-	rcu_read_unlock();
-	return ret;
-}
-
 /* The core has given the peer up, all devices are gone. */
 static void vmsg_user_lost(struct virtio_msg_bus *bus)
 {
@@ -333,248 +204,9 @@ static const struct virtio_msg_transport_desc vmsg_user_desc = {
 	.owner = THIS_MODULE,
 	.ops = &vmsg_user_ops,
 	.flags = VIRTIO_MSG_T_ATOMIC_SEND | VIRTIO_MSG_T_NEEDS_WINDOW,
+	/* The device side is a process that may be on the CPU that waits for it. */
+	.quirks = VIRTIO_MSG_Q_WORKER_KICK,
 };
-
-/*
- * Eventfds
- *
- * The device side's signal comes as a wake-up with the eventfd's lock held, and
- * the driver's callback may kick, which signals another eventfd: a lock of the
- * same class.  So the wake-up only raises an irq_work, which is what a device's
- * interrupt would be: it allocates nothing, runs at once when the lock is
- * dropped and interrupts are on, and one that is pending stands for all that
- * came until it runs.  A softirq would have to wake its thread here.
- */
-
-static void vmsg_user_call_work(struct irq_work *work)
-{
-	struct vmsg_user_event *e = container_of(work, struct vmsg_user_event, work);
-
-	virtio_msg_rx_used(e->u->bus, e->dev, e->vq, false);
-}
-
-static int vmsg_user_call_wake(wait_queue_entry_t *wait, unsigned int mode,
-			       int sync, void *key)
-{
-	struct vmsg_user_event *e = container_of(wait, struct vmsg_user_event, wait);
-	u64 count;
-
-	/*
-	 * A closed one (EPOLLHUP) may stay: we have a reference, and it will not
-	 * be signalled any more.
-	 */
-	if (key_to_poll(key) & EPOLLIN) {
-		eventfd_ctx_do_read(e->ctx, &count);
-		irq_work_queue(&e->work);
-	}
-	return 0;
-}
-
-static void vmsg_user_call_queue(struct file *file, wait_queue_head_t *wqh,
-				 poll_table *pt)
-{
-	struct vmsg_user_event *e = container_of(pt, struct vmsg_user_event, pt);
-
-	e->wqh = wqh;
-	add_wait_queue(wqh, &e->wait);
-}
-
-static void vmsg_user_event_free(struct rcu_head *rcu)
-{
-	struct vmsg_user_event *e = container_of(rcu, struct vmsg_user_event, rcu);
-
-	eventfd_ctx_put(e->ctx);
-	kfree(e);
-}
-
-/* @e is in no xarray any more.  What was signalled before is not lost. */
-static void vmsg_user_event_drop(struct vmsg_user_event *e)
-{
-	u64 count;
-
-	if (e->call) {
-		if (e->wqh && !eventfd_ctx_remove_wait_queue(e->ctx, &e->wait, &count))
-			irq_work_queue(&e->work);
-		irq_work_sync(&e->work);
-	}
-	call_rcu(&e->rcu, vmsg_user_event_free);
-}
-
-static struct vmsg_user_event *
-vmsg_user_event_new(struct vmsg_user *u, const struct virtio_msg_user_eventfd *arg,
-		    struct file *file)
-{
-	struct vmsg_user_event *e = kzalloc_obj(*e, GFP_KERNEL_ACCOUNT);
-
-	if (!e)
-		return ERR_PTR(-ENOMEM);
-	e->u = u;
-	e->dev = arg->dev_num;
-	e->vq = arg->vq;
-	e->call = arg->what == VIRTIO_MSG_USER_CALL;
-	init_waitqueue_func_entry(&e->wait, vmsg_user_call_wake);
-	init_poll_funcptr(&e->pt, vmsg_user_call_queue);
-	init_irq_work(&e->work, vmsg_user_call_work);
-	e->ctx = eventfd_ctx_fileget(file);
-	if (IS_ERR(e->ctx)) {
-		int ret = PTR_ERR(e->ctx);
-
-		kfree(e);
-		return ERR_PTR(ret);
-	}
-	return e;
-}
-
-static int vmsg_user_set_event(struct vmsg_user *u,
-			       const struct virtio_msg_user_eventfd *arg,
-			       struct file *file)
-{
-	struct xarray *xa = arg->what == VIRTIO_MSG_USER_CALL ? &u->calls : &u->kicks;
-	unsigned long key = vmsg_user_key(arg->dev_num, arg->vq);
-	struct vmsg_user_event *e = NULL, *old;
-	int ret = 0;
-
-	lockdep_assert_held(&u->event_lock);
-	old = xa_load(xa, key);
-	if (file) {
-		if (!old && u->num_events >= VMSG_USER_MAX_EVENTFDS)
-			return -ENOSPC;
-		e = vmsg_user_event_new(u, arg, file);
-		if (IS_ERR(e))
-			return PTR_ERR(e);
-		ret = xa_err(xa_store(xa, key, e, GFP_KERNEL_ACCOUNT));
-		if (ret) {
-			vmsg_user_event_drop(e);
-			return ret;
-		}
-		/* The new one first, then the old one goes: nothing is missed. */
-		if (e->call && vfs_poll(file, &e->pt) & EPOLLIN)
-			irq_work_queue(&e->work);
-	} else {
-		xa_erase(xa, key);
-	}
-	WRITE_ONCE(u->num_events, u->num_events + !!e - !!old);
-	if (old)
-		vmsg_user_event_drop(old);
-	return 0;
-}
-
-static void vmsg_user_drop_events(struct vmsg_user *u)
-{
-	struct vmsg_user_event *e;
-	unsigned long key;
-
-	mutex_lock(&u->event_lock);
-	xa_for_each(&u->kicks, key, e) {
-		xa_erase(&u->kicks, key);
-		vmsg_user_event_drop(e);
-	}
-	xa_for_each(&u->calls, key, e) {
-		xa_erase(&u->calls, key);
-		vmsg_user_event_drop(e);
-	}
-	WRITE_ONCE(u->num_events, 0);
-	mutex_unlock(&u->event_lock);
-}
-
-/*
- * The window
- */
-
-static void vmsg_user_unmap(struct vmsg_user *u)
-{
-	vunmap(u->va);
-	while (u->num_pages)
-		put_page(u->pages[--u->num_pages]);
-	kvfree(u->pages);
-	if (u->window)
-		fput(u->window);
-}
-
-static int vmsg_user_map(struct vmsg_user *u)
-{
-	unsigned long n = u->setup.window_size >> PAGE_SHIFT;
-	struct address_space *mapping;
-	struct page *page;
-
-	u->window = shmem_file_setup("virtio-msg", u->setup.window_size,
-				     EMPTY_VMA_FLAGS);
-	if (IS_ERR(u->window)) {
-		int ret = PTR_ERR(u->window);
-
-		u->window = NULL;
-		return ret;
-	}
-	/* As memfd_create() makes its files. */
-	u->window->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
-	u->window->f_flags |= O_LARGEFILE;
-	SHMEM_I(file_inode(u->window))->seals = F_SEAL_SEAL | F_SEAL_SHRINK |
-						F_SEAL_GROW;
-	mapping = u->window->f_mapping;
-	/* They cannot go to swap while we have them. */
-	mapping_set_unevictable(mapping);
-
-	u->pages = kvcalloc(n, sizeof(*u->pages), GFP_KERNEL_ACCOUNT);
-	if (!u->pages)
-		return -ENOMEM;
-	while (u->num_pages < n) {
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-		page = shmem_read_mapping_page(mapping, u->num_pages);
-		if (IS_ERR(page))
-			return PTR_ERR(page);
-		u->pages[u->num_pages++] = page;
-	}
-	u->va = vmap(u->pages, n, VM_MAP, PAGE_KERNEL);
-	return u->va ? 0 : -ENOMEM;
-}
-
-/*
- * May a successor have the window?  Not while somebody can still write to it
- * for the predecessor: who has the file or a mapping (both count on the file or,
- * opened through /proc, on its name), or input and output that goes on after
- * the death of its process (pins on the pages).
- */
-static int vmsg_user_window_free(struct vmsg_user *u)
-{
-	struct folio *folio;
-	unsigned long i;
-
-	if (file_count(u->window) != 1 || d_count(u->window->f_path.dentry) != 1)
-		return -EAGAIN;
-	for (i = 0; i < u->num_pages; i++) {
-		folio = page_folio(u->pages[i]);
-		/* He cut holes: what a successor would map is not what we have. */
-		if (READ_ONCE(folio->mapping) != u->window->f_mapping)
-			return -EIO;
-		if (folio_maybe_dma_pinned(folio))
-			return -EAGAIN;
-	}
-	return 0;
-}
-
-/* Locked memory of the process, and of all buses of the user together. */
-static int vmsg_user_charge(struct vmsg_user *u)
-{
-	struct mm_struct *mm = current->mm;
-	int ret;
-
-	ret = account_locked_vm(mm, u->locked, true);
-	if (ret)
-		return ret;
-	mmgrab(mm);
-	u->mm = mm;
-	return 0;
-}
-
-static void vmsg_user_uncharge(struct mm_struct *mm, unsigned long pages)
-{
-	if (!mm)
-		return;
-	account_locked_vm(mm, pages, false);
-	mmdrop(mm);
-}
 
 /*
  * A bus from its birth to its end
@@ -864,32 +496,58 @@ err_free:
 	return ret;
 }
 
-static int vmsg_user_grab(const char *name, struct vmsg_user **found)
+/* The bus of that name, if the caller may take it over and it is free. */
+static struct vmsg_user *vmsg_user_takeable(const char *name)
 {
 	struct vmsg_user *u;
-	int ret = -ENOENT;
+	bool owner;
+	int ret;
 
-	mutex_lock(&vmsg_user_lock);
+	lockdep_assert_held(&vmsg_user_lock);
 	u = vmsg_user_find(name);
-	if (u) {
-		bool owner = uid_eq(u->owner, current_euid());
-
-		ret = vmsg_user_may_take(u->state, owner,
-					 !owner && capable(CAP_SYS_ADMIN));
-	}
+	if (!u)
+		return ERR_PTR(-ENOENT);
+	owner = uid_eq(u->owner, current_euid());
+	ret = vmsg_user_may_take(u->state, owner, !owner && capable(CAP_SYS_ADMIN));
 	if (!ret)
 		ret = vmsg_user_window_free(u);
-	if (!ret)
-		WRITE_ONCE(u->state, VMSG_USER_TAKEN);
-	mutex_unlock(&vmsg_user_lock);
-	*found = u;
-	return ret;
+	return ret ? ERR_PTR(ret) : u;
+}
+
+/* What taking it over would give. */
+static int vmsg_user_look(const char *name, struct virtio_msg_user_setup *setup)
+{
+	struct vmsg_user *u;
+
+	guard(mutex)(&vmsg_user_lock);
+	u = vmsg_user_takeable(name);
+	if (IS_ERR(u))
+		return PTR_ERR(u);
+	*setup = u->setup;
+	return 0;
+}
+
+/* Keep others away from it; @seen is what vmsg_user_look() has found. */
+static struct vmsg_user *vmsg_user_grab(const char *name,
+					const struct virtio_msg_user_setup *seen)
+{
+	struct vmsg_user *u;
+
+	guard(mutex)(&vmsg_user_lock);
+	u = vmsg_user_takeable(name);
+	if (IS_ERR(u))
+		return u;
+	/* That one has ended, and another has its name. */
+	if (memcmp(&u->setup, seen, sizeof(*seen)))
+		return ERR_PTR(-EAGAIN);
+	WRITE_ONCE(u->state, VMSG_USER_TAKEN);
+	return u;
 }
 
 static int vmsg_user_do_take_over(struct vmsg_user_file *f, void __user *arg)
 {
 	struct virtio_msg_user_take_over t;
-	unsigned long deadline;
+	struct virtio_msg_user_setup seen;
 	struct mm_struct *mm;
 	struct vmsg_user *u;
 	int ret, fd;
@@ -907,24 +565,32 @@ static int vmsg_user_do_take_over(struct vmsg_user_file *f, void __user *arg)
 	fd = get_unused_fd_flags(O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	ret = vmsg_user_grab(t.name, &u);
+	/*
+	 * The answer goes out before the bus is grabbed: the caller decides how
+	 * long that takes, and meanwhile the deadline goes on and another
+	 * successor may come.
+	 */
+	ret = vmsg_user_look(t.name, &seen);
 	if (ret)
 		goto err_fd;
-
-	/* Nobody else looks at it now. */
-	deadline = u->deadline;
-	mm = u->mm;
-	ret = vmsg_user_charge(u);
-	if (ret)
-		goto err_leave;
-	t.setup = u->setup;
+	t.setup = seen;
 	t.setup.size = sizeof(t.setup);
 	t.setup.window_fd = fd;
 	ret = vmsg_user_copy_out(arg, &t, sizeof(t), size);
+	if (ret)
+		goto err_fd;
+	u = vmsg_user_grab(t.name, &seen);
+	if (IS_ERR(u)) {
+		ret = PTR_ERR(u);
+		goto err_fd;
+	}
+
+	/* Nobody else looks at it now. */
+	mm = u->mm;
+	ret = vmsg_user_charge(u);
 	if (ret) {
-		vmsg_user_uncharge(u->mm, u->locked);
-		u->mm = mm;
-		goto err_leave;
+		vmsg_user_leave(u, VMSG_USER_AWAY, u->deadline);
+		goto err_fd;
 	}
 	vmsg_user_uncharge(mm, u->locked);
 	WRITE_ONCE(u->pid, task_tgid_nr(current));
@@ -939,8 +605,6 @@ static int vmsg_user_do_take_over(struct vmsg_user_file *f, void __user *arg)
 	fd_install(fd, get_file(u->window));
 	return 0;
 
-err_leave:
-	vmsg_user_leave(u, VMSG_USER_AWAY, deadline);
 err_fd:
 	put_unused_fd(fd);
 	return ret;

@@ -71,7 +71,8 @@ void vmsg_net_resume(struct vmsg_net *net)
  * @len: its length
  *
  * A frame for a card that is not running, or too long for the driver's buffer,
- * is dropped: that counts as taken.
+ * is dropped: that counts as taken.  The driver is told by vmsg_net_flush(), once for
+ * all frames that are there: so it can take them together.
  *
  * Return: false if there is no buffer; @net->rx_ready tells when there is.
  */
@@ -104,8 +105,19 @@ bool vmsg_net_receive(struct vmsg_net *net, const uint8_t *frame, uint32_t len)
 	vmsg_vq_push(vq, &net->rx_chain, HDR_LEN + len);
 	net->rx_held = false;
 	net->dev.stats.bytes_out += len;
-	vmsg_vq_flush(vq);
+	net->rx_pushed = true;
 	return true;
+}
+
+/**
+ * vmsg_net_flush - tell the driver of the frames that it was given
+ * @net: the card
+ */
+void vmsg_net_flush(struct vmsg_net *net)
+{
+	if (net->rx_pushed)
+		vmsg_vq_flush(&net->vq[RX]);
+	net->rx_pushed = false;
 }
 
 /**
@@ -129,6 +141,7 @@ static bool reset(struct vmsg_dev *dev)
 
 	net->rx_held = false;
 	net->rx_wanted = false;
+	net->rx_pushed = false;
 	net->tx_blocked = false;
 	return true;
 }
@@ -139,6 +152,7 @@ static void queue_reset(struct vmsg_dev *dev, struct vmsg_vq *vq)
 
 	if (vq->index == RX) {
 		net->rx_held = false;
+		net->rx_pushed = false;
 		net->rx_wanted = true;
 	}
 }

@@ -111,6 +111,7 @@ struct vmsg_sg {
  * @nin: buffers the device writes, after them
  * @out_len: bytes in the first
  * @in_len: bytes in the second
+ * @foreign: what the link keeps for buffers that are not in an area; 0: nothing
  * @sg: the buffers
  */
 struct vmsg_chain {
@@ -120,6 +121,7 @@ struct vmsg_chain {
 	uint16_t nin;
 	uint32_t out_len;
 	uint32_t in_len;
+	uint32_t foreign;
 	struct vmsg_sg sg[VMSG_MAX_SG];
 };
 
@@ -270,10 +272,25 @@ static inline bool vmsg_dev_running(const struct vmsg_dev *dev)
  * @send: put one frame on the way; -VMSG_EAGAIN if there is no room: then the
  *	link calls vmsg_bus_flush() when there is
  * @used: tell of used buffers without a message; false if that is not possible
+ * @foreign: optional.  Private memory for a buffer of @chain whose address has bit
+ *	63 set: with what is in the buffer, or (@write) to be filled; also for each
+ *	that is to be written in an area.  NULL if there is no such buffer
+ * @foreign_end: needed with @foreign.  The chain is about to be given back, with
+ *	@len bytes written, or is forgotten (0): write back in order, let go.  A handle
+ *	may come once more after that, and means nothing then
+ * @popped: optional.  A chain was taken; false keeps it from the device
+ * @push: optional.  A chain is about to be given back; true if that is done, or is
+ *	not to be done
  */
 struct vmsg_link_ops {
 	int (*send)(struct vmsg_bus *bus, const uint8_t *frame, uint32_t len);
 	bool (*used)(struct vmsg_bus *bus, uint16_t dev_num, uint16_t queue);
+	void *(*foreign)(struct vmsg_bus *bus, struct vmsg_chain *chain,
+			 uint64_t addr, uint32_t len, bool write);
+	void (*foreign_end)(struct vmsg_bus *bus, uint32_t handle, uint32_t len);
+	bool (*popped)(struct vmsg_vq *vq, struct vmsg_chain *chain);
+	bool (*push)(struct vmsg_vq *vq, const struct vmsg_chain *chain,
+		     uint32_t len);
 };
 
 struct vmsg_bus_stats {
@@ -299,6 +316,7 @@ struct vmsg_bus {
 	void *link_priv;
 	struct vmsg_area *areas;
 	unsigned int nareas;
+	struct vmsg_area ram;	/* of the driver side, besides; len 0: none */
 	uint64_t require;	/* features without which FEATURES_OK is refused */
 	uint8_t *frame;
 	uint32_t frame_size;

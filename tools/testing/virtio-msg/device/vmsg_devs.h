@@ -14,6 +14,7 @@
 #define VMSG_ID_BLOCK	2
 #define VMSG_ID_CONSOLE	3
 #define VMSG_ID_RNG	4
+#define VMSG_ID_RPMSG	7
 #define VMSG_ID_I2C	34
 
 /**
@@ -70,6 +71,7 @@ struct vmsg_net {
 	bool tx_blocked;
 	bool rx_held;
 	bool rx_wanted;
+	bool rx_pushed;
 	bool (*transmit)(struct vmsg_net *net, const uint8_t *frame,
 			 uint32_t len);
 	bool (*may_transmit)(struct vmsg_net *net);
@@ -83,6 +85,7 @@ struct vmsg_net {
 
 void vmsg_net_init(struct vmsg_net *net, const uint8_t mac[6], uint16_t mtu);
 bool vmsg_net_receive(struct vmsg_net *net, const uint8_t *frame, uint32_t len);
+void vmsg_net_flush(struct vmsg_net *net);
 void vmsg_net_resume(struct vmsg_net *net);
 void vmsg_net_link(struct vmsg_net *net, bool up);
 
@@ -156,5 +159,24 @@ struct vmsg_lm75 {
 };
 
 void vmsg_lm75_init(struct vmsg_lm75 *t, uint16_t addr, int16_t half_degrees);
+
+/**
+ * struct vmsg_rpmsg - a remote processor that echoes RPMsg messages
+ * @name: of the service that it announces
+ * @dropped: messages that were malformed, or to nobody
+ */
+struct vmsg_rpmsg {
+	struct vmsg_dev dev;
+	struct vmsg_vq vq[2];
+	struct vmsg_chain in;
+	struct vmsg_chain out;
+	const char *name;
+	bool held;		/* @in is to be written */
+	bool announced;
+	uint64_t dropped;
+	uint8_t bounce[512];
+};
+
+void vmsg_rpmsg_init(struct vmsg_rpmsg *r, const char *name);
 
 #endif /* VMSG_DEVS_H */

@@ -51,6 +51,24 @@ void *memset(void *dst, int c, size_t n);
 #define vmsg_wmb()	__atomic_thread_fence(__ATOMIC_RELEASE)
 #endif
 
+/*
+ * Where a process may be killed, by its own wish: before and after each store that
+ * somebody else can see.
+ */
+#ifdef VMSG_CRASH_POINTS
+extern void (*vmsg_crash_hook)(void);
+
+static inline void vmsg_crash_point(void)
+{
+	if (vmsg_crash_hook)
+		vmsg_crash_hook();
+}
+#else
+static inline void vmsg_crash_point(void)
+{
+}
+#endif
+
 /* Shared memory: one aligned access each. */
 static inline uint8_t vmsg_ld8(const void *p)
 {
@@ -74,17 +92,23 @@ static inline uint64_t vmsg_ld64(const void *p)
 
 static inline void vmsg_st16(void *p, uint16_t v)
 {
+	vmsg_crash_point();
 	*(volatile uint16_t *)p = vmsg_le16(v);
+	vmsg_crash_point();
 }
 
 static inline void vmsg_st32(void *p, uint32_t v)
 {
+	vmsg_crash_point();
 	*(volatile uint32_t *)p = vmsg_le32(v);
+	vmsg_crash_point();
 }
 
 static inline void vmsg_st64(void *p, uint64_t v)
 {
+	vmsg_crash_point();
 	*(volatile uint64_t *)p = vmsg_le64(v);
+	vmsg_crash_point();
 }
 
 /* Private memory of any alignment. */

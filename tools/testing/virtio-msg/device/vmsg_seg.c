@@ -250,6 +250,7 @@ static bool toggle(struct vmsg_seg *seg, unsigned int word, unsigned int bit)
 
 /* ------------------------------------------------------------------ link */
 
+/* Model: ring.pml. */
 static int seg_send(struct vmsg_bus *bus, const uint8_t *frame, uint32_t len)
 {
 	struct vmsg_seg *seg = bus->link_priv;
@@ -272,8 +273,10 @@ static int seg_send(struct vmsg_bus *bus, const uint8_t *frame, uint32_t len)
 	/* The slot may be written only after the peer is seen to be done. */
 	vmsg_mb();
 	elem = seg->mem + seg->l.dev_elems + (uint64_t)seg->tail * seg->l.elem_size;
+	vmsg_crash_point();
 	memcpy(elem, frame, len);
 	memset(elem + len, 0, seg->l.elem_size - len);
+	vmsg_crash_point();
 	vmsg_wmb();
 	seg->tail = next;
 	vmsg_st16(seg->mem + seg->l.dev_head + QH_TAIL, next);
@@ -283,6 +286,7 @@ static int seg_send(struct vmsg_bus *bus, const uint8_t *frame, uint32_t len)
 	return 0;
 }
 
+/* Model: words.pml. */
 static bool seg_used(struct vmsg_bus *bus, uint16_t dev_num, uint16_t queue)
 {
 	struct vmsg_seg *seg = bus->link_priv;
@@ -388,7 +392,7 @@ static bool intact(const struct vmsg_seg *seg, uint16_t status)
 		 vmsg_ld32(m + EXT(device_instance)) == seg->device_instance);
 }
 
-/* Step 2 of the bring-up: clean slate, then a new instance, then READY. */
+/* Step 2 of the bring-up: clean slate, then a new instance, then READY. Model: bringup.pml. */
 static void enter_ready(struct vmsg_seg *seg)
 {
 	uint8_t *m = seg->mem;
@@ -438,7 +442,7 @@ static bool handshake_bare(struct vmsg_seg *seg)
 	return true;
 }
 
-/* Step 4: the order of these reads is that of the driver's writes, reversed. */
+/* Step 4: the order of these reads is that of the driver's writes, reversed. Model: bringup.pml. */
 static bool handshake(struct vmsg_seg *seg)
 {
 	uint32_t instance, seen, wire;
@@ -477,7 +481,7 @@ static bool handshake(struct vmsg_seg *seg)
 	return true;
 }
 
-/* Is the peer, shaken hands with, still the same and where it should be? */
+/* Is the peer, shaken hands with, still the same and where it should be? Model: bringup.pml. */
 static bool peer_lost(struct vmsg_seg *seg, uint16_t *status)
 {
 	uint32_t instance = 0;
@@ -499,7 +503,7 @@ static bool peer_lost(struct vmsg_seg *seg, uint16_t *status)
 
 /* --------------------------------------------------------------- traffic */
 
-/* Return: whether anything came. */
+/* Return: whether anything came. Model: ring.pml. */
 static bool receive(struct vmsg_seg *seg)
 {
 	uint8_t *m = seg->mem, *buf = seg->bus->frame + seg->bus->frame_size;
@@ -551,7 +555,7 @@ static bool receive(struct vmsg_seg *seg)
 	return any;
 }
 
-/* Return: whether any bit was pending. */
+/* Return: whether any bit was pending. Model: words.pml. */
 static bool scan_words(struct vmsg_seg *seg)
 {
 	unsigned int n = seg->l.num_notif, per = seg->l.vq_per_dev, w;

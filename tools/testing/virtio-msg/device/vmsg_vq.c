@@ -44,8 +44,8 @@ void *vmsg_map(struct vmsg_bus *bus, uint64_t addr, uint64_t len)
 	uint16_t id = (uint16_t)(addr >> VIRTIO_MSG_AREA_SHIFT);
 	unsigned int i;
 
-	for (i = 0; i < bus->nareas; i++) {
-		const struct vmsg_area *a = &bus->areas[i];
+	for (i = 0; i <= bus->nareas; i++) {
+		const struct vmsg_area *a = i < bus->nareas ? &bus->areas[i] : &bus->ram;
 
 		if (a->id != id || off < a->start)
 			continue;
@@ -154,6 +154,21 @@ static bool bad(struct vmsg_vq *vq, const char *why, uint32_t value)
 	return false;
 }
 
+/*
+ * A buffer of a chain.  Rings are in the window, always; a link may know others
+ * for what they point to.  Such a link is given all that is to be written: a status
+ * in the window must not be there before the data that it speaks of.
+ */
+static uint8_t *map_buffer(struct vmsg_vq *vq, struct vmsg_chain *c,
+			   const struct desc *d, bool write)
+{
+	struct vmsg_bus *bus = vq->dev->bus;
+
+	if (bus->link->foreign && (d->addr >> 63 || write))
+		return bus->link->foreign(bus, c, d->addr, d->len, write);
+	return vmsg_map(bus, d->addr, d->len);
+}
+
 static bool add_buffer(struct vmsg_vq *vq, struct vmsg_chain *c,
 		       const struct desc *d)
 {
@@ -164,7 +179,7 @@ static bool add_buffer(struct vmsg_vq *vq, struct vmsg_chain *c,
 		return bad(vq, "descriptor chain too long", n);
 	if (!d->len)
 		return bad(vq, "descriptor of length 0", n);
-	ptr = vmsg_map(vq->dev->bus, d->addr, d->len);
+	ptr = map_buffer(vq, c, d, d->flags & DESC_WRITE);
 	if (!ptr)
 		return bad(vq, "descriptor outside the window",
 			   (uint32_t)d->addr);
@@ -201,7 +216,7 @@ static bool add_table(struct vmsg_vq *vq, struct vmsg_chain *c,
 		return bad(vq, "indirect table of odd length", d->len);
 	if (d->addr & 7)
 		return bad(vq, "indirect table not aligned", (uint32_t)d->addr);
-	table = vmsg_map(vq->dev->bus, d->addr, d->len);
+	table = map_buffer(vq, c, d, false);
 	if (!table)
 		return bad(vq, "indirect table outside the window",
 			   (uint32_t)d->addr);
@@ -361,13 +376,20 @@ bool vmsg_vq_pop(struct vmsg_vq *vq, struct vmsg_chain *chain)
 
 	if (!vq->enabled || !vmsg_dev_running(vq->dev))
 		return false;
+	/* One that was never given back, because its queue was reset. */
+	if (vq->dev->bus->link->foreign && chain->foreign)
+		vq->dev->bus->link->foreign_end(vq->dev->bus, chain->foreign, 0);
+	chain->foreign = 0;
 	chain->nout = 0;
 	chain->nin = 0;
 	chain->out_len = 0;
 	chain->in_len = 0;
 	got = vq->packed ? pop_packed(vq, chain) : pop_split(vq, chain);
-	if (got)
+	if (got) {
 		vq->inuse += chain->ndesc;
+		if (vq->dev->bus->link->popped)
+			got = vq->dev->bus->link->popped(vq, chain);
+	}
 	return got;
 }
 
@@ -384,6 +406,10 @@ void vmsg_vq_push(struct vmsg_vq *vq, const struct vmsg_chain *chain,
 
 	if (!vq->enabled)
 		return;
+	if (vq->dev->bus->link->push && vq->dev->bus->link->push(vq, chain, len))
+		return;
+	if (vq->dev->bus->link->foreign && chain->foreign)
+		vq->dev->bus->link->foreign_end(vq->dev->bus, chain->foreign, len);
 	if (vq->packed) {
 		uint16_t flags = chain->nin ? DESC_WRITE : 0;
 
@@ -568,10 +594,13 @@ static uint32_t copy(const struct vmsg_sg *sg, unsigned int n, uint32_t off,
 		part = sg[i].len - off;
 		if (part > len - done)
 			part = len - done;
-		if (write)
+		if (write) {
+			vmsg_crash_point();
 			memcpy(sg[i].ptr + off, buf + done, part);
-		else
+			vmsg_crash_point();
+		} else {
 			memcpy(buf + done, sg[i].ptr + off, part);
+		}
 		done += part;
 		off = 0;
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fuzz the wire formats: any frame into every parser, and what was packed back
- * through the header.
+ * Fuzz the wire formats: any frame into every parser, whose result has to be that
+ * of a second decoder, and what was packed back through the header.
  *
  * Input: byte 0 chooses the revision, byte 1 what is mended of the header so
  * that the payload is reached, bytes 2 to 15 are the arguments of the parsers,
@@ -13,6 +13,7 @@
 
 #include "wire.h"
 #include "fuzz.h"
+#include "ref.h"
 
 #define ARGS	14
 
@@ -123,6 +124,143 @@ static void parse_all(const struct vmsg_wire *w, const struct vmsg_pdu *p,
 	vmsg_wire_min_response(w, p->hdr.type & VIRTIO_MSG_TYPE_BUS,
 			       p->hdr.msg_id);
 	MUST(vmsg_msg_name(p->hdr.type & VIRTIO_MSG_TYPE_BUS, p->hdr.msg_id));
+}
+
+/* Both say the same; of the errors, those that callers act on. */
+static bool agree(int ret, int ref)
+{
+	switch (ref) {
+	case REF_NO_DEVICE:
+		return ret == -ENODEV;
+	case REF_BUSY:
+		return ret == -EBUSY;
+	case REF_AGAIN:
+		return ret == -EAGAIN;
+	case REF_BAD:
+		return ret == -EBADMSG || ret == -EREMOTEIO;
+	}
+	return ret == ref;
+}
+
+static void compare_info(const struct vmsg_wire *w, const struct vmsg_pdu *p,
+			 const struct ref_msg *m)
+{
+	struct vmsg_device_info i;
+	struct ref_info r;
+	int ref = ref_info(m, &r);
+
+	MUST(agree(vmsg_get_device_info(w, p, &i), ref));
+	if (ref)
+		return;
+	MUST(i.device_id == r.device && i.vendor_id == r.vendor);
+	MUST(i.num_feature_blocks == r.blocks && i.config_size == r.config);
+	MUST(i.max_vqs == r.vqs && i.admin_vq_start == r.admin_start &&
+	     i.admin_vq_count == r.admin_count);
+	MUST(!memcmp(i.uuid, r.uuid, sizeof(i.uuid)));
+}
+
+static void compare_queues(const struct vmsg_wire *w, const struct vmsg_pdu *p,
+			   const struct ref_msg *m, const struct args *x)
+{
+	struct vmsg_vq_info q;
+	uint64_t raddr, rlen;
+	u64 addr, len;
+	struct ref_vq r;
+	int ref;
+
+	ref = ref_vq(m, x->a, &r);
+	MUST(agree(vmsg_get_vq(w, p, x->a, &q), ref));
+	if (!ref)
+		MUST(q.max_size == r.max && q.cur_size == r.cur && q.enabled == r.enabled &&
+		     q.desc == r.addr[0] && q.driver == r.addr[1] && q.device == r.addr[2]);
+
+	ref = ref_shm(m, x->a, &raddr, &rlen);
+	MUST(agree(vmsg_get_shm(w, p, x->a, &addr, &len), ref));
+	if (!ref)
+		MUST(addr == raddr && len == rlen);
+}
+
+static void compare_config(const struct vmsg_wire *w, const struct vmsg_pdu *p,
+			   const struct ref_msg *m, const struct args *x)
+{
+	u32 num = x->b % 64, len = x->b % 4096, blocks[64], gen, rgen, word, rword, i;
+	u8 data[4096];
+	size_t at;
+	int ref;
+
+	ref = ref_features(m, x->a, num, &at);
+	MUST(agree(vmsg_get_features(w, p, x->a, num, blocks), ref));
+	for (i = 0; ref >= 0 && i < num; i++)
+		MUST(blocks[i] == ((int)i < ref ? get_unaligned_le32(m->payload + at + 4 * i) : 0));
+
+	ref = ref_config(m, x->a, len, &at, &rgen);
+	MUST(agree(vmsg_get_config(w, p, x->a, len, data, &gen), ref));
+	if (!ref)
+		MUST(gen == rgen && !memcmp(data, m->payload + at, len));
+
+	ref = ref_set_config(m, x->a, x->b, &rgen);
+	MUST(agree(vmsg_get_set_config(w, p, x->a, x->b, &gen), ref));
+	if (!ref)
+		MUST(gen == rgen);
+
+	ref = ref_word(m, &rword);
+	MUST(agree(vmsg_get_status(w, p, &word), ref));
+	if (!ref)
+		MUST(word == rword);
+	MUST(agree(vmsg_get_empty(w, p), ref_empty(m)));
+}
+
+static void compare_bus(const struct vmsg_wire *w, const struct vmsg_pdu *p,
+			const struct ref_msg *m, const struct args *x)
+{
+	u32 status, gen, rstatus, rgen, word, rword, rnext;
+	u16 next, dev, state;
+	const u8 *map;
+	size_t at;
+	int ref;
+
+	ref = ref_devices(m, x->dev, &rnext, &at);
+	MUST(agree(vmsg_get_devices(w, p, x->dev, &next, &map), ref));
+	if (ref >= 0)
+		MUST(next == rnext && map == m->payload + at);
+
+	ref = m->response ? ref_word(m, &rword) : ref_event_word(m, &rword);
+	MUST(agree(vmsg_get_ping(w, p, &word), ref));
+	if (!ref)
+		MUST(word == rword);
+
+	ref = ref_event_config(m, &rstatus, &rgen);
+	MUST(agree(vmsg_get_event_config(w, p, &status, &gen), ref));
+	if (!ref)
+		MUST(status == rstatus && gen == rgen);
+
+	ref = ref_event_word(m, &rword);
+	MUST(agree(vmsg_get_event_used(w, p, &word), ref));
+	if (!ref)
+		MUST(word == rword);
+	MUST(agree(vmsg_get_event_device(w, p, &dev, &state), ref));
+	if (!ref)
+		MUST((dev | (u32)state << 16) == rword);
+}
+
+static void compare(const struct vmsg_wire *w, const u8 *frame, size_t size,
+		    const struct args *x)
+{
+	struct ref_msg m;
+	struct vmsg_pdu p;
+	int ref = ref_open(w->rev, frame, size, &m);
+
+	MUST(agree(vmsg_pdu_get(w, frame, size, &p), ref));
+	if (ref)
+		return;
+	MUST(!(p.hdr.type & VIRTIO_MSG_TYPE_RESPONSE) == !m.response);
+	MUST(!(p.hdr.type & VIRTIO_MSG_TYPE_BUS) == !m.bus);
+	MUST(p.hdr.msg_id == m.id && p.hdr.dev_num == m.dev && p.hdr.result == m.result);
+	MUST(p.hdr.xid == m.xid && p.payload == m.payload && p.len == m.len);
+	compare_info(w, &p, &m);
+	compare_queues(w, &p, &m, x);
+	compare_config(w, &p, &m, x);
+	compare_bus(w, &p, &m, x);
 }
 
 /* A frame that was packed opens again, with the same header. */
@@ -242,6 +380,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t size)
 			put_unaligned_le16(x.dev, d);
 		}
 	}
+	compare(w, frame, size, &x);
 	if (!vmsg_pdu_get(w, frame, size, &p)) {
 		MUST(p.payload == frame + w->hdr_len);
 		MUST(w->hdr_len + p.len <= size);

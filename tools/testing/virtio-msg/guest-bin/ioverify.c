@@ -12,19 +12,20 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <linux/fs.h>
 
-#define BLOCK 4096U
-#define WORDS (BLOCK / sizeof(uint64_t))
 #define MAGIC 0x796669726576696fULL
+#include "blocks.h"
 
 struct slice {
 	pthread_t thread;
@@ -38,9 +39,10 @@ struct slice {
 static const char *name;
 static unsigned int threads = 4, max_blocks = 8;
 static uint64_t ops = 1000, seconds, limit;
-static uint64_t seed = 1;
 static const char *state;
+static unsigned int linger;
 static int fd, direct = 1, errors_ok, quiet, flush_every, stop, only_check;
+static volatile sig_atomic_t enough;
 
 static const char help[] =
 	"Usage: ioverify [OPTION]... FILE\n"
@@ -60,10 +62,14 @@ static const char help[] =
 	"  -r, --record FILE  go on where FILE says that the last run has ended, and\n"
 	"                     keep what was acknowledged there; -t, -z and -S must be\n"
 	"                     the same\n"
+	"  -l, --linger MS    look at what was read again after so long: it must not change\n"
 	"  -c, --check        read everything once, write nothing\n"
 	"  -S, --seed N       seed of the random numbers; it tells blocks of this run\n"
 	"                     from those of another\n"
 	"  -q, --quiet        say nothing if all is well\n"
+	"\n"
+	"It runs with a nice value of 10, so that a test can do something meanwhile.\n"
+	"SIGUSR1 is the end of its time: what comes after that still comes.\n"
 	"\n"
 	"Exit status: 0 all is well, 1 wrong data or an I/O error, 2 usage.\n"
 	"\n"
@@ -74,30 +80,6 @@ static const char help[] =
 static void usage(FILE *f)
 {
 	fputs(help, f);
-}
-
-static uint64_t next(uint64_t *s)
-{
-	uint64_t x = *s;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return *s = x;
-}
-
-static void fill(uint64_t *w, uint64_t block, uint32_t gen)
-{
-	uint64_t s = (block + 1) * 0x9e3779b97f4a7c15ULL ^ (uint64_t)gen << 32 ^ seed;
-	unsigned int i;
-
-	w[0] = MAGIC ^ seed;
-	w[1] = block;
-	w[2] = gen;
-	if (!s)
-		s = 1;
-	for (i = 3; i < WORDS; i++)
-		w[i] = next(&s);
 }
 
 static void check(struct slice *sl, const uint64_t *w, uint64_t block)
@@ -167,6 +149,23 @@ static int one_write(struct slice *sl, uint64_t *buf, uint64_t at, unsigned int 
 	return 1;
 }
 
+/* Nobody but us writes to a buffer that a read has filled. */
+static void look_again(struct slice *sl, const uint64_t *buf, uint64_t at, unsigned int n)
+{
+	uint64_t *before = malloc(n * BLOCK);
+
+	if (!before)
+		abort();
+	memcpy(before, buf, n * BLOCK);
+	usleep(linger * 1000);
+	if (memcmp(before, buf, n * BLOCK)) {
+		fprintf(stderr, "ioverify: block %llu: what was read has changed later\n",
+			(unsigned long long)(sl->first + at));
+		sl->wrong++;
+	}
+	free(before);
+}
+
 static int one_read(struct slice *sl, uint64_t *buf, uint64_t at, unsigned int n)
 {
 	unsigned int i;
@@ -179,8 +178,16 @@ static int one_read(struct slice *sl, uint64_t *buf, uint64_t at, unsigned int n
 		return failed(sl, "read", sl->first + at, got);
 	for (i = 0; i < n; i++)
 		check(sl, buf + i * WORDS, sl->first + at + i);
+	if (linger)
+		look_again(sl, buf, at, n);
 	sl->reads++;
 	return 1;
+}
+
+static void on_enough(int signal)
+{
+	(void)signal;
+	enough = 1;
 }
 
 static void *work(void *arg)
@@ -194,7 +201,7 @@ static void *work(void *arg)
 	if (posix_memalign(&buf, BLOCK, (size_t)max_blocks * BLOCK))
 		abort();
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	for (done = 0; !only_check; done++) {
+	for (done = 0; !only_check && !enough; done++) {
 		if (seconds) {
 			clock_gettime(CLOCK_MONOTONIC, &now);
 			if ((uint64_t)(now.tv_sec - start.tv_sec) >= seconds)
@@ -251,39 +258,15 @@ static uint64_t size_of(void)
 	return (uint64_t)st.st_size;
 }
 
-static uint64_t number(const char *s)
-{
-	char *end;
-	uint64_t v = strtoull(s, &end, 0);
-
-	if (end == s)
-		goto bad;
-	switch (*end) {
-	case 'G':
-		v <<= 10;
-		/* fall through */
-	case 'M':
-		v <<= 10;
-		/* fall through */
-	case 'K':
-		v <<= 10;
-		end++;
-	}
-	if (!*end)
-		return v;
-bad:
-	fprintf(stderr, "ioverify: %s is no number\n", s);
-	exit(2);
-}
-
 int main(int argc, char **argv)
 {
+	const struct sigaction action = { .sa_handler = on_enough, .sa_flags = SA_RESTART };
 	static const struct option options[] = {
 		{ "threads", 1, NULL, 't' }, { "ops", 1, NULL, 'n' },
 		{ "seconds", 1, NULL, 's' }, { "size", 1, NULL, 'z' },
 		{ "max", 1, NULL, 'm' }, { "flush", 1, NULL, 'f' },
 		{ "buffered", 0, NULL, 'b' }, { "errors-ok", 0, NULL, 'e' },
-		{ "seed", 1, NULL, 'S' }, { "quiet", 0, NULL, 'q' },
+		{ "seed", 1, NULL, 'S' }, { "linger", 1, NULL, 'l' }, { "quiet", 0, NULL, 'q' },
 		{ "stop", 0, NULL, 'x' }, { "record", 1, NULL, 'r' },
 		{ "check", 0, NULL, 'c' }, { "help", 0, NULL, 'h' }, { }
 	};
@@ -292,7 +275,7 @@ int main(int argc, char **argv)
 	unsigned int i;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "t:n:s:z:m:f:bexr:cS:qh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "t:n:s:z:m:f:bexr:cS:l:qh", options, NULL)) != -1) {
 		switch (c) {
 		case 't':
 			threads = number(optarg);
@@ -329,6 +312,9 @@ int main(int argc, char **argv)
 			break;
 		case 'S':
 			seed = number(optarg);
+			break;
+		case 'l':
+			linger = number(optarg);
 			break;
 		case 'q':
 			quiet = 1;
@@ -376,6 +362,12 @@ int main(int argc, char **argv)
 		fprintf(stderr, "ioverify: %s is no record of such a run\n", state);
 		return 2;
 	}
+	sigaction(SIGUSR1, &action, NULL);
+	/*
+	 * What a test does meanwhile gets the CPU: the disk keeps busy all the
+	 * same.
+	 */
+	setpriority(PRIO_PROCESS, 0, 10);
 	for (i = 0; i < threads; i++) {
 		if (pthread_create(&s[i].thread, NULL, work, &s[i]))
 			return 1;

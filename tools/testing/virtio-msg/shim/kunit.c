@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Run KUnit suites in user space and print KTAP; see include/kunit/test.h.
+ * Run KUnit suites in user space and print KTAP; see include/kunit/test.h. Suites that
+ * want more of the kernel are run by kunit_env.c, with what is here.
  */
 #include <stdlib.h>
 #include <kunit/test.h>
@@ -27,7 +28,7 @@ void *kunit_kzalloc(struct kunit *test, size_t size, int gfp)
 	if (!more)
 		return NULL;
 	test->allocs = more;
-	return more[test->num_allocs++] = calloc(1, size);
+	return more[test->num_allocs++] = calloc(1, size ? size : 1);
 }
 
 void kunit_kfree(struct kunit *test, const void *p)
@@ -43,12 +44,14 @@ void kunit_kfree(struct kunit *test, const void *p)
 	}
 }
 
-static bool run_case(const struct kunit_suite *suite,
-		     const struct kunit_case *c)
+static int run_one(const struct kunit_suite *suite, const struct kunit_case *c,
+		   const void *param)
 {
 	static struct kunit test;
 
 	memset(&test, 0, sizeof(test));
+	test.param_value = param;
+	test.name = c->name;
 	if (!setjmp(test.abort)) {
 		if (suite->init && suite->init(&test))
 			test.failed = true;
@@ -57,16 +60,33 @@ static bool run_case(const struct kunit_suite *suite,
 	}
 	if (suite->exit)
 		suite->exit(&test);
+	while (test.num_actions) {
+		test.num_actions--;
+		test.actions[test.num_actions].fn(test.actions[test.num_actions].arg);
+	}
 	while (test.num_allocs)
 		free(test.allocs[--test.num_allocs]);
 	free(test.allocs);
-	return !test.failed;
+	return test.failed;
 }
 
-int main(void)
+static int run_case(const struct kunit_suite *suite, const struct kunit_case *c)
+{
+	char desc[KUNIT_PARAM_DESC_SIZE];
+	const void *param = NULL;
+	int bad = 0;
+
+	if (!c->generate_params)
+		return run_one(suite, c, NULL);
+	while ((param = c->generate_params(NULL, param, desc)))
+		bad |= run_one(suite, c, param);
+	return bad;
+}
+
+int kunit_shim_run(void)
 {
 	const struct kunit_case *c;
-	const struct kunit_suite *s;
+	struct kunit_suite *s;
 	int n = 0, failed = 0;
 
 	for (s = suites; s; s = s->next)
@@ -79,15 +99,25 @@ int main(void)
 		for (c = s->test_cases; c->run_case; c++)
 			cases++;
 		printf("    1..%d\n", cases);
+		if (s->suite_init)
+			s->suite_init(s);
 		for (cases = 0, c = s->test_cases; c->run_case; c++) {
-			bool ok = run_case(s, c);
+			bool ok = !run_case(s, c);
 
-			printf("    %s %d %s\n", ok ? "ok" : "not ok", ++cases,
-			       c->name);
+			printf("    %s %d %s\n", ok ? "ok" : "not ok", ++cases, c->name);
 			bad += !ok;
 		}
+		if (s->suite_exit)
+			s->suite_exit(s);
 		printf("%s %d %s\n", bad ? "not ok" : "ok", ++n, s->name);
 		failed += bad;
 	}
-	return failed ? 1 : 0;
+	return failed;
 }
+
+#ifndef SHIM_ENV
+int main(void)
+{
+	return kunit_shim_run() ? 1 : 0;
+}
+#endif

@@ -454,6 +454,11 @@ static void spin(struct drv *d, double seconds)
 	}
 }
 
+static uint32_t device_flags(struct drv *d)
+{
+	return vmsg_ld32(d->mem + 64 + offsetof(struct virtio_msg_seg_ext, device_flags));
+}
+
 static void test_restart(void)
 {
 	char text[8192], spec[128];
@@ -472,6 +477,7 @@ static void test_restart(void)
 			   spec, "--dev", "rng", NULL);
 	iv_join(&d);
 	CHECK(drv_up(&d, 8));
+	CHECK(device_flags(&d) == 0);
 	CHECK(drv_request(&d, false, 1, VIRTIO_MSG_GET_DEVICE_INFO, "", 0, out) == 44);
 	memcpy(uuid, out + 8, 16);
 	CHECK(!disk_open(&d, &k, 1, MODERN));
@@ -578,8 +584,18 @@ static void test_restart(void)
 	CHECK(drv_request(&d, false, 1, VIRTIO_MSG_GET_DEVICE_INFO, "", 0, out) == 44);
 	ok(!memcmp(out + 8, uuid, 16), "the same UUID");
 	CHECK(!disk_open(&d, &k, 1, MODERN) && disk_io(&k, 0, 0, 4096, &len) == 0);
-	CHECK(vmsg_ld32(d.mem + 64 + offsetof(struct virtio_msg_seg_ext,
-					      device_flags)) == 0);
+	/* All that it acknowledged is in files. */
+	CHECK(device_flags(&d) == VIRTIO_MSG_DEV_F_CONTINUES);
+	CHECK(!ctl_run(text, sizeof(text), "add ramblk,size=64K"));
+	kill(daemon_pid, SIGKILL);
+	wait_for(daemon_pid, 5);
+	daemon_pid = start("vmsgd", "--ivshmem", iv, "--control", ctl, "--dev",
+			   spec, "--dev", "rng", "--dev", "ramblk,size=64K", NULL);
+	for (i = 0; i < 500 && drv_step(&d, 8); i++)
+		iv_wait(&d);
+	CHECK(drv_up(&d, 8));
+	ok(device_flags(&d) == 0, "who has a RAM disk does not say that nothing was lost");
+	CHECK(!disk_open(&d, &k, 1, MODERN) && disk_io(&k, 0, 0, 4096, &len) == 0);
 
 	/* a second daemon on the same memory */
 	n = start("vmsgd", "--ivshmem", iv, NULL);
@@ -592,6 +608,53 @@ static void test_restart(void)
 	iv_leave(&d);
 	kill(server_pid, SIGTERM);
 	CHECK(wait_for(server_pid, 5) == 0);
+}
+
+/*
+ * A daemon that was killed is gone for the driver side only when nobody is left
+ * that could write the driver's buffers to a disk: they are used again then.
+ */
+static void test_last_writer(void)
+{
+	char text[512], path[128], spec[128], *old = strdup(getenv("PATH"));
+	struct drv d;
+	int holder = 0, i;
+	FILE *f;
+
+	printf("# the last writer\n");
+	snprintf(path, sizeof(path), "%s/bin", dir);
+	CHECK(!mkdir(path, 0700));
+	snprintf(text, sizeof(text), "%s:%s", path, old);
+	setenv("PATH", text, 1);
+	snprintf(path, sizeof(path), "%s/bin/qemu-storage-daemon", dir);
+	f = fopen(path, "w");
+	CHECK(f);
+	/* It does not die with the others, so that the test has time to look. */
+	fprintf(f, "#!/bin/sh\nsleep 60 &\necho $! >%s/holder\nPATH=%s\nexec qemu-storage-daemon \"$@\"\n",
+		dir, old);
+	CHECK(!fchmod(fileno(f), 0700) && !fclose(f));
+	start_server("64");
+	snprintf(spec, sizeof(spec), "blk,file=%s", img);
+	daemon_pid = start("vmsgd", "--ivshmem", iv, "--dev", spec, NULL);
+	iv_join(&d);
+	CHECK(drv_up(&d, 8));
+	snprintf(path, sizeof(path), "%s/holder", dir);
+	f = fopen(path, "r");
+	CHECK(f && fscanf(f, "%d", &holder) == 1 && !fclose(f) && holder > 0);
+	kill(daemon_pid, SIGKILL);
+	wait_for(daemon_pid, 5);
+	for (i = 0; i < 30 && drv_step(&d, 8); i++)
+		iv_wait(&d);
+	ok(i == 30, "the device side is there as long as it has a writer (%d)", i);
+	kill(holder, SIGKILL);
+	for (i = 0; i < 500 && drv_step(&d, 8); i++)
+		iv_wait(&d);
+	ok(i < 500 && d.status == VIRTIO_MSG_ST_SHUTDOWN, "and then it is gone");
+	iv_leave(&d);
+	kill(server_pid, SIGTERM);
+	CHECK(wait_for(server_pid, 5) == 0);
+	setenv("PATH", old, 1);
+	free(old);
 }
 
 static void test_options(void)
@@ -905,6 +968,7 @@ int main(int argc, char **argv)
 	for (wire = 3; wire >= 0; wire--)
 		test_wire((unsigned int)wire, wire & 1 ? "64" : "0");
 	test_restart();
+	test_last_writer();
 	test_options();
 	test_foreign();
 	if (system("command -v passt >/dev/null"))

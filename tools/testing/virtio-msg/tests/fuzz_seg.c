@@ -139,6 +139,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 			break;
 		case 11:
 			vmsg_net_receive(net, in, 60);
+			if (in[2] & 1)
+				vmsg_net_flush(net);
 			vmsg_console_input(con, in, 4);
 			vmsg_console_resume(con);
 			break;

@@ -39,7 +39,7 @@ static void net(uint64_t want, const char *what)
 	uint64_t got, buf;
 	struct drv_sg sg[2];
 	uint32_t len, gen;
-	unsigned int i;
+	unsigned int i, told;
 
 	frames = 0;
 	ready = 0;
@@ -74,8 +74,16 @@ static void net(uint64_t want, const char *what)
 	ok(ready == 1, "%s: told that there is a buffer", what);
 	for (i = 0; i < 14; i++)
 		frame[i] = (uint8_t)i;
+	told = h->d.used[1][0];
 	CHECK(vmsg_net_receive(n, frame, 1514));
 	drv_poll(&h->d);
+	ok(h->d.used[1][0] == told, "%s: not told of each frame", what);
+	vmsg_net_flush(n);
+	drv_poll(&h->d);
+	ok(h->d.used[1][0] == told + 1, "%s: told of what is there", what);
+	vmsg_net_flush(n);
+	drv_poll(&h->d);
+	ok(h->d.used[1][0] == told + 1, "%s: told once", what);
 	ok(drv_vq_get(&rx, &len) >= 0 && len == 1526 &&
 	   !memcmp(drv_ptr(&h->d, buf) + 12, frame, 1514) &&
 	   drv_ptr(&h->d, buf)[10] == 1, "%s: received", what);

@@ -506,6 +506,44 @@ static void resume_evil(void)
 	rig_down(&r);
 }
 
+/* Memory of the driver side besides the window: a buffer there, and just outside. */
+static void driver_ram(void)
+{
+	const uint64_t at = 0x40000000;
+	uint8_t ram[4096] = { 0 };
+	struct rig r;
+	int i;
+
+	rig_up(&r, IND, 16);
+	ok(!vmsg_map(&r.h->bus, at, 1), "no memory of the driver side, unless it is given");
+	r.h->bus.ram = (struct vmsg_area){
+		.id = VIRTIO_MSG_AREA_DRIVER_PHYS, .start = at, .len = sizeof(ram), .ptr = ram,
+	};
+	ok(vmsg_map(&r.h->bus, at, sizeof(ram)) == ram &&
+	   vmsg_map(&r.h->bus, at + 4095, 1) == ram + 4095, "its first and its last byte");
+	ok(!vmsg_map(&r.h->bus, at - 1, 1) && !vmsg_map(&r.h->bus, at, sizeof(ram) + 1) &&
+	   !vmsg_map(&r.h->bus, at + sizeof(ram), 1) &&
+	   !vmsg_map(&r.h->bus, at + 1, UINT64_MAX - at), "none outside of it");
+	ok(!!vmsg_map(&r.h->bus, drv_addr(r.data), 512), "the window is still there");
+	/* A block is read into it. */
+	memset(r.blk->data, 0x5a, 512);
+	memset(drv_ptr(r.d, r.head), 0, 16);
+	{
+		struct drv_sg sg[3] = {
+			{ drv_addr(r.head), 16, false },
+			{ at + 1024, 512, true },
+			{ drv_addr(r.status), 1, true },
+		};
+
+		ok(drv_vq_add(&r.vq, sg, 3) >= 0, "a request with a buffer there");
+	}
+	drv_kick(r.d, 1, 0);
+	i = drv_vq_wait(&r.vq, NULL);
+	ok(i >= 0 && ram[1023] == 0 && ram[1024] == 0x5a && ram[1535] == 0x5a &&
+	   ram[1536] == 0 && !host_faults, "it is filled, and nothing else");
+	rig_down(&r);
+}
+
 int main(void)
 {
 	static const uint16_t sizes[] = { 8, 16, 64 };
@@ -537,5 +575,6 @@ int main(void)
 	resume(0, 65534, "split");
 	resume(ev | IND, 65534, "split event_idx indirect");
 	resume_evil();
+	driver_ram();
 	return done();
 }

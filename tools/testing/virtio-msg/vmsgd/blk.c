@@ -104,6 +104,7 @@ struct blk {
 	bool read_only;
 	unsigned int queues;
 	bool inflight;
+	bool indirect;
 
 	enum state state;
 	struct source conn;
@@ -146,9 +147,12 @@ struct vu_msg {
 
 #define VU_HDR	12
 
-static int vu_send(struct blk *b, struct vu_msg *m, int fd)
+/* With up to two descriptors, each -1 for none. */
+static int vu_send_two(struct blk *b, struct vu_msg *m, int fd, int second)
 {
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
+	int fds[2] = { fd, second };
+	size_t len = second >= 0 ? sizeof(fds) : sizeof(fd);
 	struct iovec iov = { .iov_base = m, .iov_len = VU_HDR + m->size };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *cm;
@@ -156,17 +160,22 @@ static int vu_send(struct blk *b, struct vu_msg *m, int fd)
 
 	if (fd >= 0) {
 		msg.msg_control = control;
-		msg.msg_controllen = sizeof(control);
+		msg.msg_controllen = CMSG_SPACE(len);
 		cm = CMSG_FIRSTHDR(&msg);
 		cm->cmsg_level = SOL_SOCKET;
 		cm->cmsg_type = SCM_RIGHTS;
-		cm->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cm), &fd, sizeof(int));
+		cm->cmsg_len = CMSG_LEN(len);
+		memcpy(CMSG_DATA(cm), fds, len);
 	}
 	do {
 		n = sendmsg(b->conn.fd, &msg, MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
 	return n == (ssize_t)iov.iov_len ? 0 : -1;
+}
+
+static int vu_send(struct blk *b, struct vu_msg *m, int fd)
+{
+	return vu_send_two(b, m, fd, -1);
 }
 
 static int vu_read(struct blk *b, void *buf, size_t len, int *fd)
@@ -240,8 +249,8 @@ static int vu_get(struct blk *b, uint32_t request, uint64_t *value)
 }
 
 /* Every one with an answer; 0 in it does not prove much, but that it lives. */
-static int vu_set(struct blk *b, uint32_t request, const void *payload,
-		  uint32_t size, int fd)
+static int vu_set_two(struct blk *b, uint32_t request, const void *payload,
+		      uint32_t size, int fd, int second)
 {
 	struct vu_msg m = {
 		.request = request,
@@ -250,12 +259,18 @@ static int vu_set(struct blk *b, uint32_t request, const void *payload,
 	};
 
 	memcpy(m.raw, payload, size);
-	if (vu_send(b, &m, fd) < 0 || vu_reply(b, &m, request, NULL) < 0 ||
+	if (vu_send_two(b, &m, fd, second) < 0 || vu_reply(b, &m, request, NULL) < 0 ||
 	    m.size != 8 || m.u64) {
 		debug("device %d: vhost-user request %u failed", b->d.num, request);
 		return -1;
 	}
 	return 0;
+}
+
+static int vu_set(struct blk *b, uint32_t request, const void *payload,
+		  uint32_t size, int fd)
+{
+	return vu_set_two(b, request, payload, size, fd, -1);
 }
 
 static int vu_set_ring(struct blk *b, uint32_t request, uint32_t index,
@@ -487,17 +502,32 @@ static void kick_ring(struct blk *b, unsigned int q)
 static int run(struct blk *b)
 {
 	uint64_t area = (uint64_t)VIRTIO_MSG_AREA_SEGMENT << VIRTIO_MSG_AREA_SHIFT;
-	/* number of regions; guest address, size, our address, file offset */
-	uint64_t mem[5] = { 1, area + window_offset, window_length,
-			    area + window_offset, window_offset };
+	/* number of regions; of each guest address, size, our address, file offset */
+	uint64_t mem[9] = { 1, area + window_offset, window_length,
+			    area + window_offset, 0,
+			    ram_start, ram_length, ram_start, 0 };
+	uint32_t mem_size = 5 * sizeof(mem[0]);
 	uint64_t f = (b->dev.driver_features & b->features) | VU_F_PROTOCOL;
 	bool resumed = b->resume;
 	unsigned int q;
+	int fd;
 
+	fd = link_window(&mem[4]);
+	if (fd < 0) {
+		info("device %d: the window: %m", b->d.num);
+		goto fail;
+	}
+	if (ram_fd >= 0) {
+		mem[0] = 2;
+		mem_size = sizeof(mem);
+	}
 	b->given = true;
 	if (vu_set(b, VU_SET_FEATURES, &f, sizeof(f), -1) < 0 ||
-	    vu_set(b, VU_SET_MEM_TABLE, mem, sizeof(mem), shm_fd) < 0)
+	    vu_set_two(b, VU_SET_MEM_TABLE, mem, mem_size, fd, ram_fd) < 0) {
+		close(fd);
 		goto fail;
+	}
+	close(fd);
 	if (b->inflight && set_inflight(b) < 0)
 		goto fail;
 	for (q = 0; q < b->queues; q++)
@@ -597,6 +627,8 @@ static int greet(struct blk *b)
 		b->dev.nvqs = b->queues;
 		b->dev.features = b->features & ~(VU_F_NOTIFY_ON_EMPTY |
 						  VU_F_LOG_ALL | VU_F_PROTOCOL);
+		if (!b->indirect)
+			b->dev.features &= ~VMSG_F_INDIRECT_DESC;
 	} else if (memcmp(b->config, m.raw + 12, 32)) {
 		/* The image has another size now, for one. */
 		memcpy(b->config, m.raw + 12, 32);
@@ -851,8 +883,8 @@ static void spawn(struct blk *b)
 			     b->queues ? b->queues : 1);
 	char *argv[] = { "qemu-storage-daemon", "--blockdev", bd, "--export",
 			 ex, NULL };
-	int keep[2] = { b->listen_fd, lock_fd };
-	int ret;
+	int keep[3] = { b->listen_fd };
+	int nkeep = 1, ret;
 
 	b->child = xzalloc(sizeof(*b->child));
 	b->child->exited = on_exit_child;
@@ -860,9 +892,15 @@ static void spawn(struct blk *b)
 	b->started = now_ms();
 	/*
 	 * It holds the lock on the memory too: who comes after us must wait
-	 * until the last writer is gone.
+	 * until the last writer is gone.  And it holds that by whose end the
+	 * driver side learns of ours: when that happens buffers go back to
+	 * their owners, and nobody may write them to a disk any more.
 	 */
-	ret = child_start(b->child, argv, keep, lock_fd >= 0 ? 2 : 1);
+	if (lock_fd >= 0)
+		keep[nkeep++] = lock_fd;
+	if (alive_fd >= 0)
+		keep[nkeep++] = alive_fd;
+	ret = child_start(b->child, argv, keep, nkeep);
 	free(bd);
 	free(ex);
 	if (ret < 0) {
@@ -997,7 +1035,7 @@ static struct device *blk_create(struct spec *spec, char **err)
 	char *real;
 
 	if (!file == !socket) {
-		*err = xasprintf("blk needs either file=PATH or socket=PATH");
+		*err = xasprintf("blk needs either file=PATH, an image, or socket=PATH, of a vhost-user back end");
 		return NULL;
 	}
 	b = xzalloc(sizeof(*b));
@@ -1016,13 +1054,16 @@ static struct device *blk_create(struct spec *spec, char **err)
 	b->watch.priv = b;
 	b->read_only = spec_bool(spec, "ro", false, err);
 	b->inflight = spec_bool(spec, "inflight", false, err);
+	b->indirect = spec_bool(spec, "indirect", true, err);
 	b->queues = (unsigned int)spec_number(spec, "queues", 0, 1, VMSG_MAX_VQS,
 					      err);
 	if (*err)
 		goto fail;
 	if (file) {
 		if (access(file, b->read_only ? R_OK : R_OK | W_OK) < 0) {
-			*err = xasprintf("%s: %s", file, strerror(errno));
+			*err = xasprintf("file=%s: %s; it must be a file that can be %s",
+					 file, strerror(errno),
+					 b->read_only ? "read" : "written, or with ro=on be read");
 			goto fail;
 		}
 		real = realpath(file, NULL);
@@ -1037,7 +1078,9 @@ static struct device *blk_create(struct spec *spec, char **err)
 		b->d.volatile_state = strcmp(b->format, "raw");
 	} else {
 		if (strlen(socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
-			*err = xasprintf("%s: the name is too long", socket);
+			*err = xasprintf("socket=%s: the name is too long: at most %zu bytes",
+					 socket,
+					 sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
 			goto fail;
 		}
 		b->socket = xstrdup(socket);
@@ -1070,8 +1113,8 @@ static void blk_open(struct device *d)
 
 const struct device_type blk_type = {
 	.name = "blk",
-	.help = "blk,file=PATH[,ro=on][,queues=N][,format=raw][,inflight=on]\n"
-		"blk,socket=PATH[,queues=N][,inflight=on]",
+	.help = "blk,file=PATH[,ro=on][,queues=N][,format=raw][,inflight=on][,indirect=off]\n"
+		"blk,socket=PATH[,queues=N][,inflight=on][,indirect=off]",
 	.create = blk_create,
 	.open = blk_open,
 	.destroy = blk_destroy,

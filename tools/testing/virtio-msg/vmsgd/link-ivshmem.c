@@ -46,8 +46,10 @@ static void ring(struct peer *p)
 {
 	uint64_t one = 1;
 
+	vmsg_crash_point();
 	if (write(p->fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
 		debug("doorbell of peer %u: %m", p->id);
+	vmsg_crash_point();
 }
 
 static void doorbell(struct vmsg_seg *s, uint16_t id)
@@ -188,25 +190,29 @@ static bool join_server(void)
 		info("%s: %m (is vmsg-ivshmem running?)", path);
 		return false;
 	}
+	alive_fd = server.fd;
 	setsockopt(server.fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 	if (server_read(&value, &fd, true) != 1 || value || fd >= 0 ||
 	    server_read(&own_id, &fd, true) != 1 || own_id < 0 ||
 	    own_id >= VIRTIO_MSG_PEER_NONE || fd >= 0 ||
 	    server_read(&value, &shm_fd, true) != 1 || value != -1 ||
 	    shm_fd < 0) {
-		info("%s does not speak the ivshmem protocol", path);
+		info("%s does not speak the ivshmem protocol; expected is the socket of vmsg-ivshmem",
+		     path);
 		return false;
 	}
 	/* Our own vectors come last, so all that are there are known then. */
 	while (!nvectors) {
 		if (server_read(&value, &fd, true) != 1) {
-			info("%s: no doorbell vector", path);
+			info("%s: no doorbell vector came; start vmsg-ivshmem with --vectors 1 or more",
+			     path);
 			return false;
 		}
 		peer_message(value, fd);
 	}
 	if (fstat(shm_fd, &st) < 0 || st.st_size < 4096) {
-		info("the shared memory has no size");
+		info("%s: the shared memory has %lld bytes; expected are 4096 or more", path,
+		     (long long)st.st_size);
 		return false;
 	}
 	shm_size = (uint64_t)st.st_size;
@@ -214,7 +220,7 @@ static bool join_server(void)
 	seg.mem = mmap(NULL, shm_size, PROT_READ | PROT_WRITE, MAP_SHARED,
 		       shm_fd, 0);
 	if (seg.mem == MAP_FAILED) {
-		info("mmap: %m");
+		info("%s: the shared memory cannot be mapped: %m", path);
 		return false;
 	}
 	return loop_add(&server, EPOLLIN) == 0;

@@ -50,9 +50,11 @@ static int dev_write(struct vmsg_stream *s, const uint8_t *buf, uint32_t len)
 	ssize_t n;
 
 	(void)s;
+	vmsg_crash_point();
 	do {
 		n = write(dev.fd, buf, len);
 	} while (n < 0 && errno == EINTR);
+	vmsg_crash_point();
 	if (n >= 0)
 		return (int)n;
 	if (errno != EAGAIN)
@@ -80,21 +82,11 @@ static void on_dev(struct source *src, uint32_t events)
 		gone = true;
 }
 
-/* A back end that is left over holds this open, and so the lock. */
-static bool take_lock(void)
+static char *lock_name(void)
 {
 	const char *dir = geteuid() ? getenv("XDG_RUNTIME_DIR") : "/run";
-	char *name = xasprintf("%s/virtio-msg.%s.lock", dir && *dir ? dir : "/tmp",
-			       setup.name);
-	bool ok = false;
 
-	lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (lock_fd < 0)
-		info("%s: %m", name);
-	else
-		ok = lock_wait(name);
-	free(name);
-	return ok;
+	return xasprintf("%s/virtio-msg.%s.lock", dir && *dir ? dir : "/tmp", setup.name);
 }
 
 static bool user_join(struct spec *where)
@@ -129,28 +121,31 @@ static bool user_join(struct spec *where)
 	dev.fn = on_dev;
 	if (dev.fd < 0) {
 		info("%s: %m%s", path, errno == ENOENT || errno == ENXIO ?
-		     " (is the module virtio_msg_user loaded?)" : "");
+		     " (is the module virtio_msg_user loaded?)" :
+		     errno == EACCES ? " (root may, or whom the file's mode lets)" : "");
 		return false;
 	}
+	alive_fd = dev.fd;
 	if (ioctl(dev.fd, VIRTIO_MSG_USER_GET_INFO, &inf) < 0) {
 		info("%s: %m: this is not /dev/virtio-msg", path);
 		return false;
 	}
 	if (setup.window_size > inf.max_window) {
-		info("--on %s: a window may have %llu bytes", path,
+		info("--on %s: window= may be up to %llu bytes (the module's parameter max_window_mb)",
+		     path,
 		     (unsigned long long)inf.max_window);
 		return false;
 	}
 	setup.flags &= inf.setup_flags;
 	wires &= inf.wires;
 	if (!wires) {
-		info("%s knows none of the wire revisions asked for", path);
+		info("%s knows none of the wire revisions asked for; leave --wire out", path);
 		return false;
 	}
 	setup.wire = 31U - (uint32_t)__builtin_clz(wires);
 	setup.max_msg_size = inf.max_msg_size < FRAME_SIZE ? inf.max_msg_size :
 			     FRAME_SIZE;
-	if (name && !take_lock())
+	if (name && !lock_file(lock_name()))
 		return false;
 	bus.link = &vmsg_stream_link;
 	bus.link_priv = &stream;

@@ -47,8 +47,7 @@ static struct {
 	off_t config_at, regs_at;	/* offsets in @device */
 	volatile uint32_t *regs;	/* or NULL, then by @regs_at */
 	struct source irq;
-	int alive;			/* the guard reads the other end */
-} v = { .container = -1, .group = -1, .device = -1, .alive = -1 };
+} v = { .container = -1, .group = -1, .device = -1 };
 
 static char *sysfs(const char *what)
 {
@@ -176,14 +175,14 @@ static bool open_group(const char *number)
 	/* A group can be open once: that is our lock on the function, too. */
 	while ((v.group = open(path, O_RDWR | O_CLOEXEC)) < 0) {
 		if (errno != EBUSY || now_ms() > until) {
-			info("%s: %m", path);
+			info("%s: %m%s", path, errno == EBUSY ? " (another vmsgd has it)" : "");
 			goto fail;
 		}
 		usleep(5000);
 	}
 	if (ioctl(v.group, VFIO_GROUP_GET_STATUS, &status) < 0 ||
 	    !(status.flags & VFIO_GROUP_FLAGS_VIABLE)) {
-		info("%s: not all functions of this group are bound to vfio-pci", path);
+		info("%s: all functions of this group must be bound to vfio-pci", path);
 		goto fail;
 	}
 	if (ioctl(v.group, VFIO_GROUP_SET_CONTAINER, &v.container) < 0 ||
@@ -225,7 +224,9 @@ static bool open_regions(void)
 	v.regs_at = (off_t)bar.offset;
 	if (pread(v.device, id, sizeof(id), v.config_at) != sizeof(id) ||
 	    le16toh(id[0]) != IVSHMEM_VENDOR || le16toh(id[1]) != IVSHMEM_DEVICE) {
-		info("%s: this is no IVSHMEM function", v.address);
+		info("%s: this is no IVSHMEM function: it is %04x:%04x, expected is %04x:%04x",
+		     v.address,
+		     le16toh(id[0]), le16toh(id[1]), IVSHMEM_VENDOR, IVSHMEM_DEVICE);
 		return false;
 	}
 	/* Without it the doorbell's MSI-X messages do not get out. */
@@ -268,7 +269,7 @@ static bool open_interrupt(void)
 	int32_t fd;
 
 	if (ioctl(v.device, VFIO_DEVICE_GET_IRQ_INFO, &irq) < 0 || !irq.count) {
-		info("%s: it has no doorbell (ivshmem-plain?)", v.address);
+		info("%s: it has no doorbell; QEMU's device must be ivshmem-doorbell", v.address);
 		return false;
 	}
 	v.irq.fn = on_interrupt;
@@ -292,7 +293,8 @@ static bool open_interrupt(void)
  * Should we be killed, nobody would know: the server sees QEMU and not us.  So a
  * process is left behind that does nothing but wait for our end, and says
  * SHUTDOWN then, as a crashing side may.  It keeps the group open so long: who
- * comes next is not taken for dead.
+ * comes next is not taken for dead, and until the last back end is gone the
+ * memory of the function, which reads as ones without a user, can be read.
  */
 static void start_guard(void)
 {
@@ -309,7 +311,7 @@ static void start_guard(void)
 		info("fork: %m");
 	if (pid) {
 		close(end[0]);
-		v.alive = end[1];
+		alive_fd = end[1];	/* the guard reads the other end */
 		return;
 	}
 	close(end[1]);
@@ -350,6 +352,33 @@ static bool parse_address(const char *text)
 	return true;
 }
 
+/*
+ * The memory outlives this machine, and with it the traces of a daemon whose files were
+ * in a cache that is gone. So the function has a mark that says in which boot it was
+ * served last.
+ */
+static bool same_boot(void)
+{
+	char *name = xasprintf("/run/virtio-msg.vfio-%s", v.address);
+	char id[64] = "", last[64] = "";
+	ssize_t n = -1;
+	int fd;
+
+	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, id, sizeof(id) - 1);
+		close(fd);
+	}
+	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (n > 0 && fd >= 0 && pread(fd, last, sizeof(last) - 1, 0) >= 0 &&
+	    strcmp(id, last) && (ftruncate(fd, 0) < 0 || pwrite(fd, id, (size_t)n, 0) != n))
+		info("%s: %m: a successor will not know that this machine is the same", name);
+	if (fd >= 0)
+		close(fd);
+	free(name);
+	return n > 0 && !strcmp(id, last);
+}
+
 static bool join(struct spec *where)
 {
 	char *group, *driver;
@@ -364,10 +393,10 @@ static bool join(struct spec *where)
 	group = sysfs_link("iommu_group");
 	driver = sysfs_link("driver");
 	if (!group)
-		info("%s: there is no such function, or it is behind no IOMMU",
+		info("%s: there is no such function, or it is behind no IOMMU (see lspci, and boot with one)",
 		     v.address);
 	else if (!driver || !strstr(driver, "vfio"))
-		info("%s is bound to %s, and must be to vfio-pci", v.address,
+		info("%s is bound to %s, and must be to vfio-pci (driver_override)", v.address,
 		     driver ? driver : "no driver");
 	else
 		ok = open_group(group) && open_regions() &&
@@ -385,6 +414,7 @@ static bool join(struct spec *where)
 	seg.doorbell = doorbell;
 	if (!segment_join(v.address))
 		return false;
+	segment_intact = same_boot();
 	start_guard();
 	return true;
 }

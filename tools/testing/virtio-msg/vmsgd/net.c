@@ -21,6 +21,7 @@
 #define MAX_ARGS	24
 #define IN_SIZE		(256 * 1024)
 #define OUT_SIZE	(256 * 1024)
+#define PIPE_SIZE	(4 * 1024 * 1024)
 
 struct net {
 	struct device d;
@@ -78,6 +79,7 @@ static bool deliver(struct net *n)
 			       (uint32_t)p[2] << 8 | p[3];
 
 		if (len > VMSG_NET_MAX_FRAME) {
+			vmsg_net_flush(&n->n);
 			lost(n, "a frame of impossible length");
 			return false;
 		}
@@ -89,6 +91,7 @@ static bool deliver(struct net *n)
 		}
 		pos += 4 + len;
 	}
+	vmsg_net_flush(&n->n);
 	memmove(n->in, n->in + pos, n->in_len - pos);
 	n->in_len -= pos;
 	return true;
@@ -213,12 +216,18 @@ static void on_exit_child(struct child *c, int status)
 static void spawn(struct net *n)
 {
 	char *argv[MAX_ARGS + 16], *fd, *mtu;
-	int sv[2], argc = 0, i, ret;
+	int sv[2], argc = 0, i, ret, room = PIPE_SIZE;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0) {
 		timer_arm(&n->retry, 1000);
 		return;
 	}
+	/*
+	 * passt drops what does not fit while the driver has no buffers, and all of
+	 * that is sent again.
+	 */
+	if (setsockopt(sv[1], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)))
+		setsockopt(sv[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	fd = xasprintf("%d", sv[1]);
 	mtu = xasprintf("%u", n->mtu);
 	argv[argc++] = "passt";

@@ -10,6 +10,7 @@
 #include "segment.h"
 
 struct vmsg_seg seg;
+bool segment_intact = true;
 
 static bool running;
 
@@ -97,10 +98,28 @@ void segment_peer_gone(uint16_t id)
 		vmsg_seg_peer_gone(&seg, id, now_ms());
 }
 
+/**
+ * segment_begin - the driver side may have us now
+ *
+ * @seg is initialized, and no predecessor writes to it any more.
+ */
+void segment_begin(void)
+{
+	/*
+	 * A predecessor has left an instance.  What it acknowledged is in files,
+	 * and what it had begun and not finished is done again.
+	 */
+	if (!seg.l.bare && segment_intact && devices_intact() &&
+	    vmsg_ld32(seg.mem + VIRTIO_MSG_EXT_OFFSET +
+		      offsetof(struct virtio_msg_seg_ext, device_instance)))
+		seg.device_flags = VIRTIO_MSG_DEV_F_CONTINUES;
+	vmsg_seg_start(&seg, now_ms());
+}
+
 bool segment_start(void)
 {
 	running = true;
-	vmsg_seg_start(&seg, now_ms());
+	segment_begin();
 	return true;
 }
 

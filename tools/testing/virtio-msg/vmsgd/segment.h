@@ -8,11 +8,14 @@
 #include "vmsgd.h"
 
 extern struct vmsg_seg seg;
+/* What our predecessor acknowledged is where we find it. A link may know better. */
+extern bool segment_intact;
 
 bool segment_join(const char *where);
 void segment_peer_gone(uint16_t id);
 
 /* Operations of such a link */
+void segment_begin(void);
 bool segment_start(void);
 unsigned int segment_poll(void);
 void segment_stop(void);

@@ -84,13 +84,13 @@ static struct device *ramblk_create(struct spec *spec, char **err)
 
 	b->size = spec_number(spec, "size", 64 << 20, 512, 1ULL << 36, err);
 	if (!*err && b->size % 512)
-		*err = xasprintf("size= must be a multiple of 512");
+		*err = xasprintf("size=%zu must be a multiple of 512", b->size);
 	if (!*err) {
 		b->mem = mmap(NULL, b->size, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (b->mem == MAP_FAILED) {
 			b->mem = NULL;
-			*err = xasprintf("%zu bytes: %s", b->size, strerror(errno));
+			*err = xasprintf("size=%zu: no such memory: %s", b->size, strerror(errno));
 		}
 	}
 	if (*err) {
@@ -134,7 +134,7 @@ static struct device *i2c_create(struct spec *spec, char **err)
 	struct i2c *i;
 
 	if (!*err && temp % 500)
-		*err = xasprintf("temp= must be a multiple of 500");
+		*err = xasprintf("temp=%llu must be a multiple of 500", (unsigned long long)temp);
 	if (*err)
 		return NULL;
 	i = xzalloc(sizeof(*i));
@@ -428,7 +428,8 @@ static struct device *console_create(struct spec *spec, char **err)
 		c->listener.fn = console_accept;
 		c->listener.priv = c;
 		if (c->listener.fd < 0 || loop_add(&c->listener, EPOLLIN) < 0) {
-			*err = xasprintf("%s: %s", path, strerror(errno));
+			*err = xasprintf("path=%s: no socket can be made there: %s",
+					 path, strerror(errno));
 			if (c->listener.fd >= 0)
 				close(c->listener.fd);
 			c->listener.fd = -1;
@@ -437,7 +438,8 @@ static struct device *console_create(struct spec *spec, char **err)
 		c->path = *pty ? xstrdup(pty) : NULL;
 		c->in.fd = open_pty(c);
 		if (c->in.fd < 0 || loop_add(&c->in, EPOLLIN) < 0)
-			*err = xasprintf("pty: %s", strerror(errno));
+			*err = xasprintf("pty=%s: no terminal can be made: %s",
+					 pty, strerror(errno));
 		else
 			c->polled = true;
 		if (!*err)

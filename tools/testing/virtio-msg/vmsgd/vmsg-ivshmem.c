@@ -331,17 +331,19 @@ static void *make_memory(void)
 	} else {
 		shm_fd = open(opt.mem, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		if (shm_fd < 0) {
-			info("%s: %m", opt.mem);
+			info("--mem %s: %m; expected is a file that can be written, or memfd",
+			     opt.mem);
 			return NULL;
 		}
 		/* What an earlier server left is of no use to anybody. */
 		if (ftruncate(shm_fd, 0) < 0) {
-			info("%s: %m", opt.mem);
+			info("--mem %s: %m; expected is a file that can be written, or memfd",
+			     opt.mem);
 			return NULL;
 		}
 	}
 	if (ftruncate(shm_fd, (off_t)opt.size) < 0) {
-		info("%llu bytes of shared memory: %m", (unsigned long long)opt.size);
+		info("--size %llu: no such shared memory: %m", (unsigned long long)opt.size);
 		return NULL;
 	}
 	/* No client can make the others die of SIGBUS. */
@@ -394,7 +396,7 @@ static uint64_t number(const char *arg, struct argp_state *state,
 	errno = 0;
 	v = strtoull(arg, &e, 0);
 	if (errno || e == arg || *arg == '-')
-		argp_error(state, "%s: '%s' is not a number", what, arg);
+		argp_error(state, "%s: '%s' is not a number such as 4096, 64K or 16M", what, arg);
 	switch (*e) {
 	case 'G': case 'g':
 		v *= 1024;
@@ -409,7 +411,7 @@ static uint64_t number(const char *arg, struct argp_state *state,
 	if (end)
 		*end = e;
 	else if (*e)
-		argp_error(state, "%s: '%s' is not a number", what, arg);
+		argp_error(state, "%s: '%s' is not a number such as 4096, 64K or 16M", what, arg);
 	return v;
 }
 
@@ -425,12 +427,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case O_SIZE:
 		opt.size = number(arg, state, "--size", NULL);
 		if (opt.size < 65536 || opt.size & (opt.size - 1))
-			argp_error(state, "--size must be a power of two from 64K on");
+			argp_error(state, "--size: '%s' must be a power of two from 64K on", arg);
 		break;
 	case O_VECTORS:
 		v = number(arg, state, "--vectors", NULL);
 		if (!v || v > MAX_VECTORS)
-			argp_error(state, "--vectors must be 1 to %d", MAX_VECTORS);
+			argp_error(state, "--vectors: '%s' must be 1 to %d", arg, MAX_VECTORS);
 		opt.vectors = (unsigned int)v;
 		break;
 	case O_MEM:
@@ -471,13 +473,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_END:
 		if (!opt.socket)
-			argp_error(state, "--socket is required");
+			argp_error(state, "--socket PATH is required, where QEMU and vmsgd connect");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 	return 0;
 }
+
+const char *argp_program_version = "vmsg-ivshmem " VMSG_VERSION;
 
 static const struct argp argp = {
 	.options = options,
@@ -515,7 +519,8 @@ int main(int argc, char **argv)
 	if (!mem)
 		return 1;
 	if (vmsg_seg_format(mem, opt.size, &opt.seg)) {
-		info("this layout is not possible: see --help for the bounds, and the window must follow the rings and fit");
+		info("this layout of %llu bytes is not possible: see --help for the bounds, and the window must follow the rings and fit",
+		     (unsigned long long)opt.size);
 		return 1;
 	}
 
@@ -526,7 +531,7 @@ int main(int argc, char **argv)
 
 	listener.fd = unix_listen(opt.socket);
 	if (listener.fd < 0 || loop_add(&listener, EPOLLIN) < 0) {
-		info("%s: %m", opt.socket);
+		info("--socket %s: no socket can be made there: %m", opt.socket);
 		return 1;
 	}
 	info("serving %llu KiB on %s", (unsigned long long)opt.size >> 10,

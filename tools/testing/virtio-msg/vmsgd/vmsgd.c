@@ -1,30 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmsgd: virtio-msg devices, behind an IVSHMEM segment or /dev/virtio-msg
+ * vmsgd: virtio-msg devices, behind an IVSHMEM segment, a Xen domain's grants or
+ * /dev/virtio-msg
  *
  * One thread, one loop: the library is called from here alone.
  */
 #define _GNU_SOURCE
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "evil.h"
 #include "vmsgd.h"
 
-#define LOCK_MS		5000	/* an earlier daemon's back ends may linger */
 #define SETTLE_MS	15000	/* for the first devices to be ready */
 #define BACKLOG		512
 
 static const struct device_type *const types[] = {
 	&blk_type, &net_type, &rng_type, &console_type, &ramblk_type, &i2c_type,
+	&rpmsg_type, &fileblk_type,
 };
 
 #define NTYPES (sizeof(types) / sizeof(types[0]))
@@ -37,11 +41,14 @@ static struct {
 	const struct link_ops *link;
 	const char *where;
 	const char *control;
+	const char *evil;
 	const char *dev[4096];
 	int ndev;
 } opt;
 
-int shm_fd = -1, lock_fd = -1;
+int shm_fd = -1, alive_fd = -1;
+int ram_fd = -1;
+uint64_t ram_start, ram_length;
 uint64_t shm_size, window_offset, window_length;
 uint32_t wires = 0xf;
 struct vmsg_bus bus;
@@ -85,7 +92,7 @@ bool spec_bool(struct spec *s, const char *key, bool dflt, char **err)
 	if (!strcmp(v, "off") || !strcmp(v, "no") || !strcmp(v, "0"))
 		return false;
 	if (!*err)
-		*err = xasprintf("%s=%s is neither on nor off", key, v);
+		*err = xasprintf("%s=%s must be on or off", key, v);
 	return dflt;
 }
 
@@ -148,11 +155,13 @@ static bool spec_parse(const char *text, struct spec *s, char **err)
 		}
 		if (start != s->text) {
 			if (s->n == (int)(sizeof(s->key) / sizeof(s->key[0]))) {
-				*err = xasprintf("too many options");
+				*err = xasprintf("more than %zu options in '%s'",
+						 sizeof(s->key) / sizeof(s->key[0]), text);
 				return false;
 			}
 			if (out == start) {
-				*err = xasprintf("an empty option in '%s'", text);
+				*err = xasprintf("an empty option in '%s': two commas stand for one of a value",
+						 text);
 				return false;
 			}
 		}
@@ -285,7 +294,7 @@ void device_failed(struct device *d, const char *fmt, ...)
 	free(why);
 }
 
-static struct device *device_create(const char *text, char **err)
+struct device *device_create(const char *text, char **err)
 {
 	struct device *d = NULL, **p;
 	struct spec s;
@@ -300,7 +309,7 @@ static struct device *device_create(const char *text, char **err)
 		if (!strcmp(types[t]->name, s.kind))
 			break;
 	if (t == NTYPES) {
-		*err = xasprintf("unknown kind of device '%s': it must be blk, net, rng, console or ramblk",
+		*err = xasprintf("unknown kind of device '%s': it must be blk, net, rng, console, ramblk, i2c, rpmsg or fileblk",
 				 s.kind);
 		goto out;
 	}
@@ -311,11 +320,12 @@ static struct device *device_create(const char *text, char **err)
 		for (num = 1; device_by_num((int)num); num++)
 			;
 		if (num > 65535) {
-			*err = xasprintf("no device number is free");
+			*err = xasprintf("no device number is free: all of 1 to 65535 are in use");
 			goto out;
 		}
 	} else if (device_by_num((int)num)) {
-		*err = xasprintf("device number %d is in use", (int)num);
+		*err = xasprintf("num=%d is in use: vmsgctl list shows which, without num= one is chosen",
+				 (int)num);
 		goto out;
 	}
 	d = types[t]->create(&s, err);
@@ -326,8 +336,8 @@ static struct device *device_create(const char *text, char **err)
 	d->spec = xstrdup(text);
 	for (i = 0; i < s.n && !*err; i++)
 		if (!s.used[i])
-			*err = xasprintf("'%s' is not an option of %s", s.key[i],
-					 s.kind);
+			*err = xasprintf("'%s' is not an option of %s, which has %s", s.key[i],
+					 s.kind, d->type->help);
 	if (*err) {
 		free(d->spec);
 		free(d->identity);
@@ -341,6 +351,21 @@ static struct device *device_create(const char *text, char **err)
 out:
 	spec_free(&s);
 	return d;
+}
+
+void device_open(struct device *d)
+{
+	d->type->open(d);
+}
+
+void device_remove(struct device *d, void (*waiter)(void *priv, const char *err),
+		   void *priv)
+{
+	d->leaving = true;
+	d->waiter = waiter;
+	d->waiter_priv = priv;
+	if (d->announced)
+		vmsg_bus_remove(&bus, d->vd);
 }
 
 /* Devices that failed to open are freed here, where nobody stands on them. */
@@ -400,29 +425,6 @@ void bus_init(uint32_t frame_size)
 	bus.log = bus_log;
 }
 
-/* Whoever shares the lock with us shares what it is for: our back ends. */
-bool lock_wait(const char *what)
-{
-	uint64_t until = now_ms() + LOCK_MS;
-	bool told = false;
-
-	while (flock(lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR) {
-			info("flock: %m");
-			return false;
-		}
-		if (now_ms() > until) {
-			info("another vmsgd, or a back end that it left, uses %s", what);
-			return false;
-		}
-		if (!told)
-			debug("waiting for another vmsgd to end");
-		told = true;
-		usleep(5000);
-	}
-	return true;
-}
-
 void link_ended(const char *why)
 {
 	info("%s", why);
@@ -444,6 +446,15 @@ bool devices_intact(void)
 bool link_eventfd(struct vmsg_dev *dev, uint16_t vq, int kick, int call)
 {
 	return opt.link->eventfd && opt.link->eventfd(dev, vq, kick, call);
+}
+
+/* A descriptor for a back end, to be closed here. */
+int link_window(uint64_t *offset)
+{
+	if (opt.link->window)
+		return opt.link->window(offset);
+	*offset = window_offset;
+	return fcntl(shm_fd, F_DUPFD_CLOEXEC, 0);
 }
 
 /* --------------------------------------------------------------- control */
@@ -641,6 +652,7 @@ static void client_close(struct client *c)
 		}
 	if (c->device && c->device->waiter_priv == c)
 		c->device->waiter = NULL;
+	churn_forget(c);
 	loop_del(&c->src);
 	close(c->src.fd);
 	free(c);
@@ -716,7 +728,7 @@ static void cmd_add(struct client *c, const char *spec)
 	c->device = d;
 	d->waiter = on_device_settled;
 	d->waiter_priv = c;
-	d->type->open(d);
+	device_open(d);
 }
 
 static void cmd_remove(struct client *c, const char *arg)
@@ -727,19 +739,15 @@ static void cmd_remove(struct client *c, const char *arg)
 
 	d = end != arg && !*end ? device_by_num((int)num) : NULL;
 	if (!d || d->leaving || (!d->announced && d->waiter)) {
-		char *s = xasprintf("there is no device '%s'", arg);
+		char *s = xasprintf("there is no device '%s'; list shows their numbers", arg);
 
 		answer_error(c, s);
 		free(s);
 		return;
 	}
-	d->leaving = true;
 	c->waiting = true;
 	c->device = d;
-	d->waiter = on_device_settled;
-	d->waiter_priv = c;
-	if (d->announced)
-		vmsg_bus_remove(&bus, d->vd);
+	device_remove(d, on_device_settled, c);
 }
 
 static void cmd_print(struct client *c, const char *cmd, bool json)
@@ -767,6 +775,62 @@ static void cmd_print(struct client *c, const char *cmd, bool json)
 	free(out);
 }
 
+static void cmd_evil(struct client *c, const char *arg)
+{
+	char *err = NULL, *out;
+	size_t len;
+	FILE *f;
+
+	if (*arg && !evil_set(arg, &err)) {
+		answer_error(c, err);
+		free(err);
+		return;
+	}
+	f = open_memstream(&out, &len);
+	if (!f)
+		exit(1);
+	fputs("ok\n", f);
+	evil_print(f);
+	fclose(f);
+	answer(c, out, len);
+	free(out);
+}
+
+static void cmd_crash(struct client *c, const char *arg)
+{
+	char *s;
+
+	if (!crash_set(*arg ? arg : "0")) {
+		answer_error(c, "crash needs a number of points");
+		return;
+	}
+	s = xasprintf("ok\n%llu\n", (unsigned long long)crash_passed());
+	answer(c, s, strlen(s));
+	free(s);
+}
+
+static void on_churned(void *priv)
+{
+	size_t len;
+	char *out;
+	FILE *f = open_memstream(&out, &len);
+
+	if (!f)
+		exit(1);
+	fputs("ok\n", f);
+	churn_print(f);
+	fclose(f);
+	answer(priv, out, len);
+	free(out);
+}
+
+static void cmd_churn(struct client *c, const char *arg)
+{
+	c->waiting = true;
+	if (!churn_start(arg, on_churned, c))
+		answer_error(c, "churn needs N[,SEED], and one at a time");
+}
+
 static void client_command(struct client *c)
 {
 	char *arg = strchr(c->line, ' ');
@@ -781,6 +845,12 @@ static void client_command(struct client *c)
 		cmd_remove(c, arg);
 	} else if (!strcmp(c->line, "list") || !strcmp(c->line, "stats")) {
 		cmd_print(c, c->line, !strcmp(arg, "json"));
+	} else if (!strcmp(c->line, "evil")) {
+		cmd_evil(c, arg);
+	} else if (!strcmp(c->line, "crash")) {
+		cmd_crash(c, arg);
+	} else if (!strcmp(c->line, "churn")) {
+		cmd_churn(c, arg);
 	} else if (!strcmp(c->line, "ping")) {
 		c->ping = true;
 		c->waiting = true;
@@ -844,7 +914,10 @@ static void on_control(struct source *src, uint32_t events)
 
 /* --------------------------------------------------------------- options */
 
-enum { O_IVSHMEM = 256, O_ON, O_CONTROL, O_WIRE, O_DEV };
+enum {
+	O_IVSHMEM = 256, O_ON, O_CONTROL, O_WIRE, O_DEV, O_RAM, O_EVIL,
+	O_CRASH, O_VOLATILE
+};
 
 static const struct argp_option options[] = {
 	{ "ivshmem", O_IVSHMEM, "PATH", 0,
@@ -857,6 +930,18 @@ static const struct argp_option options[] = {
 	  "Wire revisions to offer: xid32, v2, v1, rfc2 (all of them)", 1 },
 	{ "dev", O_DEV, "SPEC", 0,
 	  "A device; may be given several times, see below", 1 },
+	{ "driver-ram", O_RAM, "FILE@ADDRESS", 0,
+	  "Memory of the driver side, for one that does not confine us to the window: "
+	  "a file that QEMU has for it, and the physical address where it begins", 1 },
+	{ "evil", O_EVIL, "N[,SEED[,DEVICE]]", 0,
+	  "For tests of drivers: be wrong or hostile in way N, about device number "
+	  "DEVICE (1), see below", 2 },
+	{ "crash-at", O_CRASH, "K", 0,
+	  "For tests of drivers: kill this process at crash point K, one before and one "
+	  "behind each store that others can see", 2 },
+	{ "volatile-cache", O_VOLATILE, NULL, 0,
+	  "For tests of drivers: a fileblk loses what was not flushed when this process "
+	  "is killed", 2 },
 	{ "verbose", 'v', NULL, 0, "Tell more, and let back ends speak", 2 },
 	{ 0 }
 };
@@ -878,8 +963,36 @@ static uint32_t parse_wire(char *arg, struct argp_state *state)
 			set |= 1U << i;
 	}
 	if (!set)
-		argp_error(state, "--wire needs a revision");
+		argp_error(state, "--wire needs a revision: xid32, v2, v1 or rfc2");
 	return set;
+}
+
+static void parse_ram(char *arg, struct argp_state *state)
+{
+	char *at = strrchr(arg, '@'), *end;
+	struct stat st;
+	void *p;
+
+	if (!at) {
+		argp_error(state, "--driver-ram: '%s' is not FILE@ADDRESS", arg);
+		return;
+	}
+	*at = 0;
+	ram_start = strtoull(at + 1, &end, 0);
+	if (!at[1] || *end || ram_start >> VIRTIO_MSG_AREA_SHIFT)
+		argp_error(state, "--driver-ram: '%s' is no address of at most %d bits",
+			   at + 1, VIRTIO_MSG_AREA_SHIFT);
+	ram_fd = open(arg, O_RDWR | O_CLOEXEC);
+	if (ram_fd < 0 || fstat(ram_fd, &st) < 0)
+		argp_failure(state, 1, errno, "--driver-ram: %s", arg);
+	ram_length = (uint64_t)st.st_size;
+	p = mmap(NULL, ram_length, PROT_READ | PROT_WRITE, MAP_SHARED, ram_fd, 0);
+	if (p == MAP_FAILED)
+		argp_failure(state, 1, errno, "--driver-ram: %s", arg);
+	bus.ram.id = VIRTIO_MSG_AREA_DRIVER_PHYS;
+	bus.ram.start = ram_start;
+	bus.ram.len = ram_length;
+	bus.ram.ptr = p;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -888,7 +1001,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case O_IVSHMEM:
 	case O_ON:
 		if (opt.link)
-			argp_error(state, "one --ivshmem or --on, please");
+			argp_error(state, "'%s': only one --ivshmem or --on can be given", arg);
 		opt.link = &ivshmem_link;
 		opt.where = arg;
 		if (key == O_IVSHMEM)
@@ -898,10 +1011,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		} else if (!strncmp(arg, "vfio:", 5)) {
 			opt.link = &vfio_link;
 			opt.where = arg + 5;
+		} else if (!strncmp(arg, "xen:", 4)) {
+			opt.where = arg + 4;
+			opt.link = &xen_link;
 		} else if (arg[0] == '/') {
 			opt.link = &user_link;
 		} else {
-			argp_error(state, "--on: '%s' is neither ivshmem:PATH nor vfio:ADDRESS nor the path of a device",
+			argp_error(state, "--on: '%s' is neither ivshmem:PATH nor vfio:ADDRESS nor xen:DOMID,... nor the path of a device",
 				   arg);
 		}
 		break;
@@ -913,9 +1029,23 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case O_DEV:
 		if (opt.ndev == (int)(sizeof(opt.dev) / sizeof(opt.dev[0])))
-			argp_error(state, "too many --dev");
+			argp_error(state, "--dev %s: that is one more than the %d that are possible",
+				   arg, opt.ndev);
 		else
 			opt.dev[opt.ndev++] = arg;
+		break;
+	case O_CRASH:
+		if (!crash_set(arg))
+			argp_error(state, "--crash-at: '%s' is no number of points to pass", arg);
+		break;
+	case O_VOLATILE:
+		volatile_cache = true;
+		break;
+	case O_EVIL:
+		opt.evil = arg;
+		break;
+	case O_RAM:
+		parse_ram(arg, state);
 		break;
 	case 'v':
 		verbose = true;
@@ -925,7 +1055,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_END:
 		if (!opt.link)
-			argp_error(state, "--on or --ivshmem is required");
+			argp_error(state, "--ivshmem SOCKET or --on LINK is required: what the driver side is on");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -951,6 +1081,13 @@ static char *help_filter(int key, const char *text, void *input)
 	      "  vfio:ADDRESS\n"
 	      "    an IVSHMEM function of this machine, like vfio:0000:00:02.0, that is\n"
 	      "    bound to vfio-pci. Linux 7.x must be booted with iomem=relaxed.\n"
+	      "  xen:DOMID,ref=REF[,port=PORT]\n"
+	      "    a Xen domain that grants its bootstrap page as REF, 2 to 7; PORT is our end\n"
+	      "    of a static event channel, without it the page names the other end.\n"
+	      "  xen:DOMID,xenstore[=NUM]\n"
+	      "  xen:any,xenstore\n"
+	      "    device NUM (0) of type vmsg that the store has for that domain, or whichever\n"
+	      "    comes first. In both cases a domain that is not there yet is waited for.\n"
 	      "  /dev/virtio-msg[,name=NAME][,recover=MS][,take-over][,window=64M][,kickfd=off]\n"
 	      "    this kernel itself. With recover= the devices wait so long for a\n"
 	      "    successor when the daemon is killed; take-over makes it one, if a\n"
@@ -969,23 +1106,28 @@ static char *help_filter(int key, const char *text, void *input)
 		}
 		fputc('\n', f);
 	}
-	fputs("\nExamples:\n"
+	fputc('\n', f);
+	evil_help(f);
+	fputs("Examples:\n"
 	      "  vmsgd --ivshmem /run/vm.ivshmem --dev blk,file=disk.img --dev rng\n"
 	      "  vmsgd --ivshmem /run/vm.ivshmem --control /run/vm.ctl --dev net &\n"
 	      "  vmsgctl --control /run/vm.ctl add blk,file=more.img,ro=on\n"
 	      "  vmsgd --on /dev/virtio-msg,name=disks,recover=10000,take-over \\\n"
 	      "        --dev blk,file=disk.img\n"
-	      "  vmsgd --on vfio:0000:00:02.0 --dev blk,file=/dev/vda --dev rng\n\n"
+	      "  vmsgd --on vfio:0000:00:02.0 --dev blk,file=/dev/vda --dev rng\n"
+	      "  vmsgd --on xen:1,ref=2,port=20 --dev blk,file=disk.img --dev net\n\n"
 	      "It may be killed and started again: the devices come back. "
 	      "SIGTERM ends it and its back ends.\n", f);
 	fclose(f);
 	return out;
 }
 
+const char *argp_program_version = "vmsgd " VMSG_VERSION;
+
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.doc = "Provide virtio devices as messages: to a guest, through the shared memory of an ivshmem server (vmsg-ivshmem) or of an IVSHMEM function (VFIO), or to this kernel, through /dev/virtio-msg.\v",
+	.doc = "Provide virtio devices as messages: to a guest, through the shared memory of an ivshmem server (vmsg-ivshmem) or of an IVSHMEM function (VFIO), to a Xen domain, through its grants, or to this kernel, through /dev/virtio-msg.\v",
 	.help_filter = help_filter,
 };
 
@@ -1053,7 +1195,8 @@ static int join(const char *text)
 	ret = 0;
 	for (i = 0; i < where.n && !ret; i++)
 		if (!where.used[i]) {
-			info("--on %s: '%s' is not known there", text, where.key[i]);
+			info("--on %s: '%s' is no option of this link; see --help",
+			     text, where.key[i]);
 			ret = 2;
 		}
 out:
@@ -1093,7 +1236,7 @@ int main(int argc, char **argv)
 		control_listener.fn = on_control;
 		if (control_listener.fd < 0 ||
 		    loop_add(&control_listener, EPOLLIN) < 0) {
-			info("%s: %m", opt.control);
+			info("--control %s: no socket can be made there: %m", opt.control);
 			return 1;
 		}
 	}
@@ -1123,13 +1266,19 @@ int main(int argc, char **argv)
 	while (!stopping && !all_settled()) {
 		loop_round(100);
 		if (now_ms() > settle) {
-			info("not all devices are ready: going on without");
+			info("not all devices are ready after %d s: going on without, they come when they are",
+			     SETTLE_MS / 1000);
 			break;
 		}
 	}
 	if (!stopping) {
 		started = true;
-		if (!opt.link->start()) {
+		if (opt.evil && !evil_set(opt.evil, &err)) {
+			info("--%s", err);
+			free(err);
+			exit_status = 2;
+			stopping = true;
+		} else if (!opt.link->start()) {
 			exit_status = 1;
 			stopping = true;
 		}

@@ -29,7 +29,10 @@ struct device_type {
 };
 
 extern const struct device_type blk_type, net_type, rng_type, console_type,
-	ramblk_type, i2c_type;
+	ramblk_type, i2c_type, rpmsg_type, fileblk_type;
+
+/* The default of fileblk: only what was flushed outlives this process. */
+extern bool volatile_cache;
 
 /**
  * struct device - a device of this daemon
@@ -61,6 +64,12 @@ void device_ready(struct device *d);
 void device_failed(struct device *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+struct device *device_create(const char *text, char **err);
+void device_open(struct device *d);
+/* @waiter is called when it is gone, maybe before this returns. */
+void device_remove(struct device *d, void (*waiter)(void *priv, const char *err),
+		   void *priv);
+
 /* A specification taken apart: KIND[,KEY[=VALUE]]... */
 struct spec {
 	char *text;
@@ -89,6 +98,9 @@ uint64_t spec_number(struct spec *s, const char *key, uint64_t dflt,
  * @leave: they are
  * @state: one word
  * @print: what only this kind of link has, as a line or as members of an object
+ * @window: a descriptor for a back end, that of the caller, whose bytes from
+ *	*@offset on are the window; -1 with errno set.  Without it, shm_fd is
+ *	the one, and the window lies where it does in the shared memory
  * @eventfd: have the driver side use these for kicks and calls of a queue from
  *	now on, -1 for messages; false if it does not
  */
@@ -101,10 +113,11 @@ struct link_ops {
 	void (*leave)(void);
 	const char *(*state)(void);
 	void (*print)(FILE *f, bool json);
+	int (*window)(uint64_t *offset);
 	bool (*eventfd)(struct vmsg_dev *dev, uint16_t vq, int kick, int call);
 };
 
-extern const struct link_ops ivshmem_link, user_link, vfio_link;
+extern const struct link_ops ivshmem_link, user_link, vfio_link, xen_link;
 
 /* For the links: the bus, the wire revisions to offer, and what they share. */
 extern struct vmsg_bus bus;
@@ -112,16 +125,32 @@ extern uint32_t wires;
 
 void bus_init(uint32_t frame_size);
 bool lock_wait(const char *what);
+bool lock_file(char *name);
 void link_ended(const char *why);
 bool devices_intact(void);
 
 /* For the devices */
 bool link_eventfd(struct vmsg_dev *dev, uint16_t vq, int kick, int call);
+int link_window(uint64_t *offset);
 
 /* The shared memory, for those who pass it on. */
-extern int shm_fd, lock_fd;
+extern int shm_fd, lock_fd, alive_fd;
 extern uint64_t shm_size;
 extern uint64_t window_offset, window_length;
+
+bool churn_start(const char *arg, void (*fn)(void *priv), void *priv);
+void churn_forget(void *priv);
+void churn_print(FILE *f);
+
+bool crash_set(const char *arg);
+uint64_t crash_passed(void);
+
+/*
+ * Memory of the driver side that its descriptors may name by physical address,
+ * besides the window; ram_fd is -1 where there is none.
+ */
+extern int ram_fd;
+extern uint64_t ram_start, ram_length;
 
 void get_random(void *buf, size_t len);
 uint32_t random32(void);

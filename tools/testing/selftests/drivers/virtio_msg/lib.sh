@@ -38,6 +38,13 @@ SPLAT='WARNING: |BUG: |Oops|Internal error:|KASAN|UBSAN|circular locking|recursi
 SPLAT="$SPLAT|inconsistent lock|suspicious RCU|sleeping function|scheduling while atomic"
 SPLAT="$SPLAT|corruption|ODEBUG|blocked for more than|stall|lockup|refcount_t"
 
+# What KCSAN and KMSAN say of others is not counted.
+REPORTS=$PWD/reports.awk
+[ -r "$REPORTS" ] || {
+	echo "# $REPORTS is missing: source lib.sh in its directory"
+	exit 1
+}
+
 note()
 {
 	echo "# $*"
@@ -77,6 +84,26 @@ kill_jobs()
 	done
 }
 
+# report MARK: what a test has left that failed: the kernel's log since the mark,
+# and what the driver has to say.
+report()
+{
+	dmesg | sed "1,/$1/d" | tail -n 40 | sed 's/^/# log: /'
+	sed 's/^/# devices: /' $DBG/devices 2>/dev/null
+	sed 's/^/# queues: /' $DBG/queues 2>/dev/null
+	sed -n '/ 0$/!s/^/# counter: /p' $DBG/counters 2>/dev/null
+}
+
+# The disk that was found before, by the name that it has got since.
+same_disk()
+{
+	local now
+
+	[ -n "${DISK:-}" ] || return
+	now=$(disk_of "$(num_of $BLK)" 2>/dev/null)
+	DISK=${now:-$DISK}
+}
+
 # run_tests FUNCTION...: run them as one KTAP document and exit.
 run_tests()
 {
@@ -90,10 +117,11 @@ run_tests()
 		echo "$mark $t" >/dev/kmsg
 		(
 			trap kill_jobs EXIT
+			same_disk
 			"$t"
 		)
 		rc=$?
-		splats=$(dmesg | sed "1,/$mark/d" | grep -E "$SPLAT")
+		splats=$(dmesg | sed "1,/$mark/d" | awk -f "$REPORTS" | grep -E "$SPLAT")
 		if [ -n "$splats" ]; then
 			echo "$splats" | head -n 20 | sed 's/^/# kernel: /'
 			rc=1
@@ -107,7 +135,7 @@ run_tests()
 		*)
 			echo "not ok $n $t"
 			bad=$((bad + 1))
-			dmesg | sed "1,/$mark/d" | tail -n 12 | sed 's/^/# log: /'
+			report "$mark"
 			;;
 		esac
 	done
@@ -161,10 +189,10 @@ bounded()
 	ended "$what" "$JOB"
 }
 
-# How often a test repeats what it does; many times in a soak test.
+# How often a test repeats what it does; many times in a soak test, or an Nth of that.
 rounds()
 {
-	echo $(($1 * (1 + 49 * ${VMSG_SOAK:-0})))
+	echo $(($1 * (1 + 49 * ${VMSG_SOAK:-0} / ${VMSG_SCALE:-1})))
 }
 
 # ------------------------------------------------------------------ state
@@ -303,21 +331,31 @@ rng_ready()
 	esac
 }
 
-# All four devices are there, with drivers, and usable.
-all_ready()
+# A disk and an entropy source are there, with drivers, and usable.
+disk_and_rng()
 {
 	bus_is running || return 1
 	DISK=$(disk_of "$(num_of $BLK)") || return 1
-	IF=$(net_of "$(num_of $NET)") || return 1
-	[ -n "$DISK" ] && [ -n "$IF" ] && rng_ready &&
-		has_driver "$(name_of "$(num_of $CONSOLE)")"
+	[ -n "$DISK" ] && rng_ready
 }
+
+# All devices are: of a guest with four.
+all_ready()
+{
+	disk_and_rng || return 1
+	IF=$(net_of "$(num_of $NET)") || return 1
+	[ -n "$IF" ] && has_driver "$(name_of "$(num_of $CONSOLE)")"
+}
+
+# What the device side has to say, where it can be had
+daemon_log() { :; }
 
 # wait_ready: until they are; sets DISK and IF.
 wait_ready()
 {
-	wait_for "disk, network card, entropy source and console are there" all_ready || {
+	wait_for "all devices are there" all_ready || {
 		sed 's/^/# /' $DBG/devices 2>/dev/null
+		daemon_log
 		die "the bus is $(bus_state)"
 	}
 	all_ready
@@ -325,8 +363,21 @@ wait_ready()
 
 load()
 {
-	modprobe virtio_msg && modprobe $TRANSPORT
+	modprobe virtio_msg recover_s="$RECOVER" && modprobe $TRANSPORT
 }
+
+# recover SECONDS: how long devices wait for a successor of their peer. Most tests
+# want to see what happens when there is none: it is 0 for them.
+recover()
+{
+	local f
+
+	RECOVER=$1
+	for f in /sys/module/virtio_msg/parameters/recover_s /sys/class/virtio-msg/*/recover_s; do
+		[ ! -e "$f" ] || echo "$1" >"$f"
+	done
+}
+recover 0
 
 # The PCI function of the bus
 pci_function()

@@ -10,45 +10,15 @@
 
 cd "$(dirname "$0")" || exit 1
 . ./mbox_lib.sh
+. ./acks_lib.sh
 
 ROUNDS=$(rounds 2)
-OUT=/tmp/ioverify.out
-
-# no_devices: neither link has any.
-no_devices()
-{
-	[ -z "$(ls $VIRTIO)" ]
-}
-
-# begin: I/O that ends with its first error.
-begin()
-{
-	ACKS=/tmp/acks.life
-	SEED=$(new_seed)
-	rm -f $ACKS
-	background ioverify -x -r $ACKS -S "$SEED" -t 8 -m 16 -z 8M -s 3600 "$DISK" >$OUT 2>&1
-	writer=$JOB
-	sleep 0.3
-}
-
-# failed: it has ended because of one.
-failed()
-{
-	local rc errors
-
-	ended "I/O on a disk whose device side is gone" $writer
-	rc=$?
-	[ $rc -eq 0 ] || die "ioverify: exit status $rc: $(cat $OUT)"
-	errors=$(sed -n 's/.* \([0-9]*\) I\/O errors.*/\1/p' $OUT)
-	[ "${errors:-0}" -gt 0 ] || die "no error reached the application: $(cat $OUT)"
-}
 
 # kept: what was acknowledged is there.
 kept()
 {
 	wait_links
-	bounded "check" ioverify -c -r $ACKS -S "$SEED" -t 8 -z 8M "$DISK" >$OUT 2>&1 ||
-		die "acknowledged data is lost: $(tail -n 5 $OUT)"
+	acknowledged
 	verify -t 4 -n 20
 	rng_read 512 || exit 1
 	check_links

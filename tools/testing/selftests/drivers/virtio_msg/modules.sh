@@ -9,6 +9,7 @@ cd "$(dirname "$0")" || exit 1
 
 ROUNDS=10
 [ -z "${VMSG_SOAK:-}" ] || ROUNDS=100
+ROUNDS=${VMSG_ROUNDS:-$ROUNDS}
 
 nothing_left()
 {
@@ -65,21 +66,22 @@ core_in_use()
 
 unloaded_under_io()
 {
-	local i rc acks seed
+	local i rc acks seed net
 
 	acks=/tmp/acks.modules
 	seed=$(new_seed)
 	rm -f $acks
 	for i in $(seq "$((ROUNDS / 5))"); do
 		wait_ready
+		# Not once the disk has the CPU.
+		net=0
+		net_up || net=$?
 		background ioverify -x -r $acks -S "$seed" -t 16 -m 16 -z 16M -s 3600 "$DISK" \
 			>/tmp/ioverify.out 2>&1
 		writer=$JOB
 		background head -c 100000000 /dev/hwrng >/dev/null 2>&1
 		reader=$JOB
-		if net_up; then
-			background wget -q -O /dev/null "$HTTP/data/200000000"
-		fi
+		[ $net -ne 0 ] || background wget -q -O /dev/null "$HTTP/data/200000000"
 		sleep 0.5
 		unload
 		ended "I/O on a disk whose driver is gone" "$writer"
@@ -130,6 +132,27 @@ unloaded_while_peer_sleeps()
 	verify -t 4 -n 20
 }
 
+# The peer rings as often as it can, or sends answers to nobody.
+unloaded_while_flooded()
+{
+	local n
+
+	for _ in $(seq "$((ROUNDS / 10))"); do
+		for n in 39,0 14,0; do
+			wait_ready
+			host evil "$n" >/dev/null || die "host evil $n: $?"
+			unload
+			load || die "modprobe: $?"
+			sleep 0.3
+			unload
+			load || die "modprobe: $?"
+			host evil 0 >/dev/null || die "host evil 0: $?"
+		done
+	done
+	wait_ready
+	verify -t 4 -n 20
+}
+
 wait_ready
 run_tests loaded_and_unloaded transport_alone core_in_use unloaded_under_io \
-	unloaded_without_peer unloaded_while_peer_sleeps
+	unloaded_without_peer unloaded_while_peer_sleeps unloaded_while_flooded

@@ -141,6 +141,22 @@ reload_modules()
 	check_counters
 }
 
+# A disk that is idle has got back all that was added; the console's receive queue
+# holds its buffers.
+queues_are_shown()
+{
+	local disk con
+
+	disk=$(num_of $BLK)
+	con=$(num_of $CONSOLE)
+	verify -t 2 -n 20
+	awk -v disk="$disk" -v con="$con" '
+		$1 == disk && $4 == 0 && $5 > 0 && $5 == $6 && $6 == $7 && $10 == "runs" { d++ }
+		$1 == con && $2 == 0 && $4 > 0 && $4 <= $3 && $10 == "runs" { c++ }
+		/lost/ { bad++ }
+		END { exit !d || !c || bad }' $DBG/queues || die "$(cat $DBG/queues)"
+}
+
 wait_ready
-run_tests devices_and_drivers messages_per_probe unbind_virtio_drivers \
+run_tests queues_are_shown devices_and_drivers messages_per_probe unbind_virtio_drivers \
 	unbind_the_pci_function remove_and_rescan_pci rescan_changes_nothing reload_modules

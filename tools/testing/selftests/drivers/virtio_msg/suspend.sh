@@ -76,6 +76,25 @@ peer_restarts_meanwhile()
 	[ "$(counter peer_lost)" -gt "$lost" ] || die "the loss was not noticed"
 }
 
+# It is dead when the guest goes to sleep, or dies then, and stays so.
+peer_dead_meanwhile()
+{
+	grep -qw devices /sys/power/pm_test 2>/dev/null || skip "no CONFIG_PM_DEBUG"
+	wait_ready
+	background ioverify -x -t 4 -m 4 -s 3600 "$DISK" >/tmp/ioverify.out 2>&1
+	writer=$JOB
+	background sh -c 'sleep 0.3; exec host kill'
+	killer=$JOB
+	test_level devices
+	ended "host kill" "$killer" || die "host kill: $?"
+	ended "I/O" "$writer" || die "ioverify: $?: $(cat /tmp/ioverify.out)"
+	wait_for "the bus has lost its peer" bus_is waiting || die "the bus is $(bus_state)"
+	test_level devices
+	bus_is waiting || die "the bus is $(bus_state)"
+	host start || die "host start: $?"
+	use_all
+}
+
 # For real; the clock wakes the guest.
 suspend_to_idle()
 {
@@ -95,4 +114,5 @@ suspend_to_idle()
 }
 
 wait_ready
-run_tests pm_test_devices pm_test_under_io peer_restarts_meanwhile suspend_to_idle
+run_tests pm_test_devices pm_test_under_io peer_restarts_meanwhile \
+	peer_dead_meanwhile suspend_to_idle

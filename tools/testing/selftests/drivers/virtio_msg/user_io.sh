@@ -149,6 +149,26 @@ two_sources()
 	[ "$(tr ' ' '\n' </sys/class/misc/hw_random/rng_available | grep -c '^virtio_rng')" -ge 2 ]
 }
 
+# Its driver waits with interrupts off, maybe on the CPU that the process needs.
+a_console_is_refused()
+{
+	serve vmsgd --on $NODE,window=16M --dev console,path=/tmp/console --dev rng
+	look_at "$SECOND"
+	wait_for "a driver for the entropy source" rng_ready || die "$(cat "$OUT")"
+	wait_for "the reason in the log" log_has "wait.* with interrupts off" || exit 1
+	! has_driver "$(name_of "$(num_of $CONSOLE)")" || die "the console has a driver"
+	kill "$SERVER"
+	ended "the daemon" "$SERVER"
+	look_at "$FIRST"
+	wait_for "the second bus is gone" second_gone || exit 1
+	verify -t 4 -n 10
+}
+
+log_has()
+{
+	dmesg | tail -n 30 | grep -q "$1"
+}
+
 wait_ready
 run_tests io eventfds_carry_the_io messages_carry_it_too two_at_once rmmod_while_open \
-	example_entropy
+	example_entropy a_console_is_refused

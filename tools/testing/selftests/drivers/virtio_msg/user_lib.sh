@@ -13,22 +13,11 @@ NODE=/dev/virtio-msg
 	exit 4
 }
 
-# Disk and entropy source are there, with drivers, and usable.
-all_ready()
-{
-	bus_is running || return 1
-	DISK=$(disk_of "$(num_of $BLK)") || return 1
-	[ -n "$DISK" ] && rng_ready
-}
+all_ready() { disk_and_rng; }
 
-wait_ready()
+daemon_log()
 {
-	wait_for "disk and entropy source are there" all_ready || {
-		sed 's/^/# /' $DBG/devices 2>/dev/null
-		sed 's/^/# vmsgd: /' /run/vmsgd.log | tail -n 20
-		die "the bus is $(bus_state)"
-	}
-	all_ready
+	sed 's/^/# vmsgd: /' /run/vmsgd.log | tail -n 20
 }
 
 # The devices are gone, and the bus with them.

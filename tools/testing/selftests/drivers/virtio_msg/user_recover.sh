@@ -19,6 +19,8 @@ full_ring()
 	# Its partitions are looked for first: nobody opens it until that is done.
 	bounded "a first read" dd if="$DISK" of=/dev/null bs=4k count=1 2>/dev/null ||
 		die "$DISK cannot be read"
+	# Two that are neighbours would be merged, and then there are only 255.
+	echo 2 >"/sys/block/${DISK#/dev/}/queue/nomerges" || die "$DISK: no nomerges"
 	for p in /proc/[0-9]*; do
 		! grep -q bin/qemu-storage-daemon "$p/cmdline" 2>/dev/null ||
 			kill -STOP "${p#/proc/}"
@@ -62,19 +64,21 @@ successor_under_io()
 
 	n=$(rounds 3)
 	restart_with "name=test,recover=60000,take-over"
-	background ioverify -t 16 -m 16 -z 16M -s $((n * 4 + 2)) "$DISK" >/tmp/ioverify.out 2>&1
+	background ioverify -t 16 -m 16 -z 16M -s 3600 "$DISK" >/tmp/ioverify.out 2>&1
 	writer=$JOB
 	background head -c 100000000 /dev/hwrng >/dev/null
 	for i in $(seq "$n"); do
 		resumed=$(counter resumed)
 		sleep "0.$((i % 7 + 2))"
 		host kill || die "host kill: $?"
-		[ "$(bus_state)" = away ] || die "round $i: the bus is $(bus_state)"
+		# Not before its back end is gone, too.
+		wait_for "the loss is noticed" bus_is away || die "round $i: the bus is $(bus_state)"
 		sleep 0.3
 		host start || die "host start: $?"
 		wait_for "the bus runs again" bus_is running || exit 1
 		wait_for "a device goes on" resumed_more "$resumed" || die "round $i: $(counter resumed)"
 	done
+	kill -USR1 "$writer"
 	ended "I/O across $n successors" "$writer" ||
 		die "I/O failed: $?: $(tail -n 5 /tmp/ioverify.out)"
 	sed 's/^/# /' /tmp/ioverify.out

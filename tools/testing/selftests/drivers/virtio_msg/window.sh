@@ -36,6 +36,15 @@ large_requests()
 	check_counters
 }
 
+# What has gathered in the page cache is written in requests as large as there can be.
+from_the_page_cache()
+{
+	bounded "6 MiB at once" dd if=/dev/urandom of="$DISK" bs=64k count=96 conv=fsync 2>/dev/null ||
+		die "dd: $?"
+	show
+	check_counters
+}
+
 flood()
 {
 	for _ in 1 2; do
@@ -138,5 +147,5 @@ nothing_leaks()
 }
 
 wait_ready
-run_tests is_short large_requests everything_competes what_does_not_fit_is_refused \
-	nothing_leaks
+run_tests is_short large_requests from_the_page_cache everything_competes \
+	what_does_not_fit_is_refused nothing_leaks

@@ -2,14 +2,12 @@
 /*
  * The devices: entropy, a console and a disk on the first link; on the second an
  * I2C adapter with an EEPROM and a temperature sensor, and entropy once more
- *
- * The console sends back what it is sent.
  */
 #include "amp.h"
+#include "echo.h"
 #include "vmsg_devs.h"
 
 #define SECTOR		512
-#define ECHO_SIZE	4096	/* a power of two */
 
 static struct vmsg_rng rng[NLINKS];
 static struct vmsg_console console;
@@ -26,45 +24,6 @@ static void fill(struct vmsg_rng *r, uint8_t *buf, uint32_t len)
 		*buf++ = (uint8_t)random32();
 }
 
-/* What was printed and is to be sent back; indices run on, and wrap. */
-static uint8_t echo[ECHO_SIZE];
-static uint32_t echo_in, echo_out;
-
-static void echo_more(struct vmsg_console *con)
-{
-	while (echo_out != echo_in) {
-		uint32_t at = echo_out % ECHO_SIZE, n = echo_in - echo_out, took;
-
-		if (n > ECHO_SIZE - at)
-			n = ECHO_SIZE - at;
-		took = vmsg_console_input(con, echo + at, n);
-		echo_out += took;
-		if (took < n)
-			return;
-	}
-}
-
-static uint32_t console_write(struct vmsg_console *con, const uint8_t *buf, uint32_t len)
-{
-	uint32_t n = 0;
-
-	while (n < len && echo_in - echo_out < ECHO_SIZE)
-		echo[echo_in++ % ECHO_SIZE] = buf[n++];
-	echo_more(con);
-	return n;
-}
-
-static void console_restart(struct vmsg_console *con, bool running)
-{
-	if (!running) {
-		echo_out = echo_in;
-		return;
-	}
-	echo_more(con);
-	if (echo_in - echo_out < ECHO_SIZE)
-		vmsg_console_resume(con);
-}
-
 void devices_init(void)
 {
 	unsigned int n;
@@ -73,9 +32,7 @@ void devices_init(void)
 		vmsg_rng_init(&rng[n]);
 		rng[n].fill = fill;
 	}
-	vmsg_console_init(&console);
-	console.write = console_write;
-	console.restart = console_restart;
+	echo_init(&console);
 	vmsg_ramblk_init(&disk, (void *)DISK_BASE, DISK_SIZE / SECTOR, false);
 	vmsg_i2c_init(&i2c);
 	vmsg_24c02_init(&eeprom, 0x50, (uint8_t *)NVRAM_BASE);

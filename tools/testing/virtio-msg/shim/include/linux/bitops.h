@@ -8,4 +8,6 @@
 /* As in the kernel, undefined for 0. */
 #define __ffs64(x)	((unsigned long)__builtin_ctzll(x))
 
+#define __ffs(x)		((unsigned int)__builtin_ctzl(x))
+
 #endif

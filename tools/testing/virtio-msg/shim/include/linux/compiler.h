@@ -5,8 +5,18 @@
 
 #include <linux/types.h>
 
-#define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
+/* In an environment with contexts, another one may run before each; see env/. */
+#ifdef SHIM_ENV
+void shim_point(void);
+#else
+#define shim_point()		((void)0)
+#endif
+
+#define READ_ONCE(x) \
+	({ shim_point(); *(const volatile __typeof__(x) *)&(x); })
+#define WRITE_ONCE(x, v) \
+	({ shim_point(); *(volatile __typeof__(x) *)&(x) = (v); })
+#define data_race(x)		(x)
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 

@@ -14,6 +14,6 @@
 #endif
 
 #define ALIGN(x, a)		(((x) + ((a) - 1)) & ~((__typeof__(x))(a) - 1))
-#define IS_ALIGNED(x, a)	(((x) & ((__typeof__(x))(a) - 1)) == 0)
+#define IS_ALIGNED(x, a)	(((u64)(x) & ((u64)(a) - 1)) == 0)
 
 #endif

@@ -6,4 +6,12 @@
 #include <string.h>
 #include <linux/types.h>
 
+static inline void *memchr_inv(const void *p, int c, size_t n)
+{
+	for (; n; n--, p = (const u8 *)p + 1)
+		if (*(const u8 *)p != (u8)c)
+			return (void *)p;
+	return NULL;
+}
+
 #endif
