@@ -30,7 +30,6 @@ help:
 	@echo "  make selftest  kselftests in guests: debian, debian-lts, debug"
 	@echo "  make mutants   the planted bugs still apply to the source"
 	@echo "  make soak      what takes hours, in pieces, with a log (see soak --help)"
-	@echo "  make soak-host simulator and fuzzers for eight hours"
 	@echo "  make score     how many planted bugs are found (half an hour and more)"
 	@echo "  make check-xen-x86   a smoke test with Xen on x86 (some minutes)"
 	@echo "  make bench     what a device costs, beside virtio-mmio, virtio-pci and vhost-user;"
@@ -71,8 +70,8 @@ demo-dual:
 try:
 	@$(BENCH)/try
 
-.PHONY: lint modules device fuzz sim models mutants kunit selftest soak soak-host score
-lint modules device fuzz sim models mutants kunit selftest soak soak-host score:
+.PHONY: lint modules device fuzz sim models mutants kunit selftest soak score
+lint modules device fuzz sim models mutants kunit selftest soak score:
 	@$(BENCH)/check $@
 
 .PHONY: series

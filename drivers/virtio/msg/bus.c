@@ -16,6 +16,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
+#include <kunit/static_stub.h>
 #include <kunit/visibility.h>
 
 #include "internal.h"
@@ -748,6 +749,7 @@ void virtio_msg_peer_up(struct virtio_msg_bus *bus,
 	unsigned long flags;
 	bool anew;
 
+	KUNIT_STATIC_STUB_REDIRECT(virtio_msg_peer_up, bus, link);
 	spin_lock_irqsave(&bus->lock, flags);
 	/*
 	 * A transport that comes up by itself may do so just before ops->lost()

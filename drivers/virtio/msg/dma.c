@@ -14,6 +14,7 @@
  * descriptor table always is.
  */
 
+#include <kunit/visibility.h>
 #include <linux/dma-mapping.h>
 #include <linux/hashtable.h>
 #include <linux/highmem.h>
@@ -99,6 +100,7 @@ int vmsg_dma_check(struct device *dev, bool *physical)
 	__free_page(page);
 	return ret;
 }
+EXPORT_SYMBOL_IF_KUNIT(vmsg_dma_check);
 
 /**
  * vmsg_dma_init() - make the context of a queue

@@ -200,6 +200,21 @@ static void vmsg_share_poison(struct page *page, unsigned long offset, size_t si
 	}
 }
 
+/*
+ * A page that the device side does not let go of is kept from being freed by a
+ * reference to it.  What kmalloc() gives has none: it goes back to its cache with
+ * the object, and to whoever asks next.
+ */
+static bool vmsg_share_counted(struct page *page, unsigned long offset, size_t size)
+{
+	struct page *end = page + PFN_UP(offset + size);
+
+	for (page += offset >> PAGE_SHIFT; page < end; page++)
+		if (PageSlab(page) || !page_count(page))
+			return false;
+	return true;
+}
+
 /**
  * vmsg_share_map() - let the device side reach a buffer where it is
  * @ctx: the queue's context
@@ -224,7 +239,8 @@ u64 vmsg_share_map(struct vmsg_wctx *ctx, struct page *page,
 	if (!s || READ_ONCE(s->broken) || !size || size > VMSG_WIN_MAX_MAPPING ||
 	    !IS_ALIGNED(phys, VIRTIO_MSG_SHARE_SIZE) ||
 	    !IS_ALIGNED(size, VIRTIO_MSG_SHARE_SIZE) ||
-	    !valid_dma_direction(dir) || dir == DMA_NONE)
+	    !valid_dma_direction(dir) || dir == DMA_NONE ||
+	    !vmsg_share_counted(page, offset, size))
 		return VMSG_WIN_ERROR;
 	vmsg_wctx_mapping(ctx);
 	/* The peer is gone; a buffer more would be one more to drain. */

@@ -160,6 +160,9 @@ static int vmsg_spsc_bring_up(struct virtio_msg_spsc *link)
 		return ret;
 	WRITE_ONCE(link->full, false);
 	virtio_msg_peer_up(link->bus, &settled);
+	/* Lost before the core knew of it: then it has not heard of that. */
+	if (!READ_ONCE(link->up))
+		virtio_msg_peer_lost(link->bus, "lost while it came up");
 	vmsg_spsc_poll_in(link, READ_ONCE(link->dark) ? 0 : VMSG_SPSC_POLL);
 	return 0;
 }

@@ -14,12 +14,6 @@
 
 #include <linux/args.h>
 
-/* linux/compiler-context-analysis.h */
-#ifndef VMSG_HAS___guarded_by
-#define __guarded_by(...)
-#define __pt_guarded_by(...)
-#endif
-
 /* linux/gfp.h */
 #ifndef VMSG_HAS_default_gfp
 #define __default_gfp_0()	GFP_KERNEL

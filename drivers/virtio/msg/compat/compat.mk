@@ -9,7 +9,6 @@ vmsg-map-objs := compat/map_dma.o compat/vdev_glue.o
 # Stable updates bring some of what is newer: only what the headers lack is added.
 vmsg-has = $(if $(shell grep -w -m 1 -e $(1) $(srctree)/include/linux/$(2) 2>/dev/null),-DVMSG_HAS_$(1))
 vmsg-compat := -include $(abspath $(src))/compat/compat.h \
-	$(call vmsg-has,__guarded_by,compiler-context-analysis.h) \
 	$(call vmsg-has,default_gfp,gfp.h) $(call vmsg-has,kmalloc_obj,slab.h) \
 	$(call vmsg-has,timer_container_of,timer.h) $(call vmsg-has,hrtimer_setup,hrtimer.h) \
 	$(call vmsg-has,EMPTY_VMA_FLAGS,mm_types.h) $(call vmsg-has,secs_to_jiffies,jiffies.h) \
@@ -17,7 +16,4 @@ vmsg-compat := -include $(abspath $(src))/compat/compat.h \
 subdir-ccflags-y += $(vmsg-compat)
 endif
 
-# In the kernel tree the version is the kernel's.
-vmsg-map-objs += compat/version.o
-CFLAGS_compat/version.o := \
-	-DVIRTIO_MSG_VERSION=\"$(or $(shell cat $(src)/../../../VERSION 2>/dev/null),unknown)\"
+include $(dir $(lastword $(MAKEFILE_LIST)))version.mk

@@ -10,10 +10,12 @@
  */
 
 #include <kunit/device.h>
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/dma-mapping.h>
+#include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/prandom.h>
@@ -27,6 +29,7 @@
 #include <linux/virtio_ring.h>
 #include <linux/vmalloc.h>
 
+#include "../dma.h"
 #include "../internal.h"
 #include "../transports/amp_fifo.h"
 #include "fake_transport.h"
@@ -1764,6 +1767,60 @@ static void test_amp_survey(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vmsg_amp_survey(&c->amp, 2), -ENODEV);
 }
 
+/* What happens to a link just before the core hears that it is up. */
+static void ka_lost_first(struct virtio_msg_bus *bus, const struct virtio_msg_link *link)
+{
+	kunit_deactivate_static_stub(kunit_get_current_test(), virtio_msg_peer_up);
+	virtio_msg_spsc_lost(virtio_msg_bus_priv(bus), "test");
+	virtio_msg_peer_up(bus, link);
+}
+
+static void test_amp_lost_while_up(struct kunit *test)
+{
+	struct ka *c = ka_new(test, ka_param(test), 1, false);
+
+	ka_device(c, 0, 0, KA_ID);
+	kunit_activate_static_stub(test, virtio_msg_peer_up, ka_lost_first);
+	KUNIT_ASSERT_EQ(test, ka_start(c), 0);
+	KUNIT_EXPECT_TRUE(test, fake_until(atomic_read(&ka_probed)));
+	ka_settle(c, 0);
+	KUNIT_EXPECT_EQ(test, ka_bus(c, 0)->state, VMSG_BUS_RUNNING);
+	ka_well_treated(c);
+}
+
+/*
+ * Whatever is mapped to find out about a card can be read by it: nothing of anybody
+ * is left in it.  The page that was freed last is the one that is used.
+ */
+static void test_amp_nothing_shown(struct kunit *test)
+{
+	struct ka *c = ka_new(test, &vmsg_amp_9039, 1, false);
+	unsigned int i, same = 0;
+	unsigned long was;
+	bool physical;
+	u8 *p;
+
+	if (page_poisoning_enabled_static())
+		kunit_skip(test, "freed pages are written over");
+	for (i = 0; i < 100 && same < 10; i++) {
+		p = (u8 *)__get_free_page(GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		memset(p, KA_FILL, PAGE_SIZE);
+		was = (unsigned long)p;
+		free_page(was);
+		KUNIT_EXPECT_EQ(test, vmsg_dma_check(c->dev, &physical), 0);
+		p = (u8 *)__get_free_page(GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		if ((unsigned long)p == was) {
+			same++;
+			KUNIT_EXPECT_NULL(test, memchr_inv(p, 0, PAGE_SIZE));
+		}
+		free_page((unsigned long)p);
+	}
+	if (!same)
+		kunit_skip(test, "no page was used twice");
+}
+
 static struct kunit_case ka_cases[] = {
 	KUNIT_CASE_PARAM(test_amp_survey, ka_card_gen_params),
 	KUNIT_CASE_PARAM(test_amp_io, ka_card_gen_params),
@@ -1792,6 +1849,8 @@ static struct kunit_case ka_cases[] = {
 	KUNIT_CASE_SLOW(test_amp_owed),
 	KUNIT_CASE(test_amp_alias),
 	KUNIT_CASE(test_amp_segment),
+	KUNIT_CASE_PARAM(test_amp_lost_while_up, ka_card_gen_params),
+	KUNIT_CASE(test_amp_nothing_shown),
 	{}
 };
 

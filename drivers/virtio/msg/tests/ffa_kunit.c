@@ -3,6 +3,7 @@
  * KUnit tests of the FF-A transport, with a partition of a table of operations
  */
 
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/delay.h>
 #include <linux/mm.h>
@@ -1259,6 +1260,49 @@ static void test_ffa_indirect_lies(struct kunit *test)
 	kf_end(p);
 }
 
+/*
+ * A PING that is a header and nothing else: whatever lies behind it is not sent back.
+ */
+static void test_ffa_indirect_ping(struct kunit *test)
+{
+	struct part *p = part_new(test, INDIRECT);
+	u8 m[12] = { VIRTIO_MSG_TYPE_BUS, VIRTIO_MSG_BUS_PING };
+	struct kd *d;
+	u64 bad;
+
+	p->bus_features = 0xc;
+	d = kf_start(p);
+	kf_io(p, d, 2);
+	m[4] = 16;
+	m[8] = 1;
+	bad = kf_count(p, VMSG_FFA_C_BAD);
+	part_indirect(p, m, sizeof(m));
+	KUNIT_EXPECT_EQ(test, kf_count(p, VMSG_FFA_C_BAD), bad + 1);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&part_bus(p)->stats.c[VMSG_C_RX_REQUEST]), 0);
+	kf_io(p, d, 2);
+	kf_end(p);
+}
+
+/* What happens to a partition just before the core hears that it is there. */
+static void kf_lost_first(struct virtio_msg_bus *bus, const struct virtio_msg_link *link)
+{
+	kunit_deactivate_static_stub(kunit_get_current_test(), virtio_msg_peer_up);
+	vmsg_ffa_lost(virtio_msg_bus_priv(bus), "test");
+	virtio_msg_peer_up(bus, link);
+}
+
+static void test_ffa_lost_while_up(struct kunit *test)
+{
+	struct part *p = part_new(test, DIRECT);
+	struct kd *d;
+
+	kunit_activate_static_stub(test, virtio_msg_peer_up, kf_lost_first);
+	d = kf_start(p);
+	KUNIT_EXPECT_EQ(test, kf_count(p, VMSG_FFA_C_RESTARTS), 1);
+	kf_io(p, d, 3);
+	kf_end(p);
+}
+
 static void test_ffa_indirect_len(struct kunit *test)
 {
 	u8 m[PART_MESSAGE] = { 0, VIRTIO_MSG_EVENT_USED };
@@ -1324,6 +1368,8 @@ static struct kunit_case kf_cases[] = {
 	KUNIT_CASE(test_ffa_denied),
 	KUNIT_CASE(test_ffa_changed),
 	KUNIT_CASE(test_ffa_indirect_lies),
+	KUNIT_CASE(test_ffa_indirect_ping),
+	KUNIT_CASE(test_ffa_lost_while_up),
 	{ }
 };
 

@@ -18,15 +18,20 @@
 #include <linux/virtio_msg.h>
 #include <linux/vmalloc.h>
 
+#include "../wire.h"
 #include "mbox_kunit.h"
 
 #define SEG_SIZE	0x8000U
 #define WINDOW		0x4000U
 
 /* Offsets that segment.rst names. */
+#define DRIVER_INSTANCE	100
+#define DEVICE_SEEN	116
 #define DEV_HEAD	0x200U
 #define DRV_HEAD	0x240U
+#define DEV_ELEMS	0x400U
 #define STATUS		2
+#define TAIL		4
 
 #define TX		0
 #define RX		1
@@ -41,6 +46,7 @@
  * @done: polled: messages are through
  * @ring_at_startup: the other core rings as soon as there is a client
  * @started: clients of the channels
+ * @meanwhile: the task whose next doorbell meets what the other core does just then
  */
 struct ctrl {
 	struct mbox_controller mbox;
@@ -51,6 +57,7 @@ struct ctrl {
 	bool done;
 	bool ring_at_startup;
 	int started;
+	struct task_struct *meanwhile;
 };
 
 /* struct mt - one test: the controller, the link, and what the driver told us */
@@ -72,9 +79,24 @@ static struct ctrl *chan_ctrl(struct mbox_chan *chan)
 	return container_of(chan->mbox, struct ctrl, mbox);
 }
 
+/* The other core leaves, and rings. */
+static void leave(struct ctrl *c)
+{
+	struct mt *t = container_of(c, struct mt, ctrl);
+
+	WRITE_ONCE(*(__le16 *)(t->mem + DEV_HEAD + STATUS),
+		   cpu_to_le16(VIRTIO_MSG_ST_SHUTDOWN));
+	mbox_chan_received_data(&c->chans[RX], NULL);
+}
+
 static int ctrl_send(struct mbox_chan *chan, void *data)
 {
 	struct ctrl *c = chan_ctrl(chan);
+
+	if (READ_ONCE(c->meanwhile) == current) {
+		WRITE_ONCE(c->meanwhile, NULL);
+		leave(c);
+	}
 
 	/* The message at hand is counted. */
 	c->longest = max(c->longest, chan->msg_count);
@@ -156,7 +178,7 @@ static void format(struct mt *t)
 	put_unaligned_le16(8, m + 10);
 	put_unaligned_le16(64, m + 12);
 	put_unaligned_le64(DEV_HEAD, m + 24);
-	put_unaligned_le64(0x400, m + 32);
+	put_unaligned_le64(DEV_ELEMS, m + 32);
 	put_unaligned_le64(DRV_HEAD, m + 48);
 	put_unaligned_le64(0x800, m + 56);
 	put_unaligned_le32(VIRTIO_MSG_EXT_MAGIC, m + 64);
@@ -439,6 +461,39 @@ static void mbox_test_rx(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sent(t), i);
 }
 
+/*
+ * Rung while what came before is still looked at, here by the doorbell that goes with
+ * an answer: it is looked at before the interrupt ends, not when a timer comes.
+ */
+static void mbox_test_rx_meanwhile(struct kunit *test)
+{
+	const struct vmsg_wire *wire = vmsg_wire_by_rev(VIRTIO_MSG_WIRE_XID32);
+	struct mt *t = setup(test, false, false);
+	u8 *m = t->mem;
+	int i;
+
+	format(t);
+	mbox_chan_received_data(&t->ctrl.chans[RX], NULL);
+	KUNIT_ASSERT_EQ(test, driver_status(t), VIRTIO_MSG_ST_READY);
+	put_unaligned_le32(get_unaligned_le32(m + DRIVER_INSTANCE), m + DEVICE_SEEN);
+	WRITE_ONCE(*(__le16 *)(m + DEV_HEAD + STATUS), cpu_to_le16(VIRTIO_MSG_ST_RUN));
+	mbox_chan_received_data(&t->ctrl.chans[RX], NULL);
+	KUNIT_ASSERT_EQ(test, driver_status(t), VIRTIO_MSG_ST_RUN);
+	/* With its first message the bus takes some, too. */
+	for (i = 0; i < 5000 && !READ_ONCE(*(__le16 *)(m + DRV_HEAD + TAIL)); i++)
+		usleep_range(1000, 2000);
+	KUNIT_ASSERT_GT(test, vmsg_req_ping(wire, m + DEV_ELEMS, 64, 4711), 0);
+	vmsg_frame_set_xid(wire, m + DEV_ELEMS, 1);
+	/* The message before the index */
+	smp_wmb();
+	WRITE_ONCE(*(__le16 *)(m + DEV_HEAD + TAIL), cpu_to_le16(1));
+	WRITE_ONCE(t->ctrl.meanwhile, current);
+	mbox_chan_received_data(&t->ctrl.chans[RX], NULL);
+	KUNIT_EXPECT_NULL(test, t->ctrl.meanwhile);
+	KUNIT_EXPECT_NE(test, driver_status(t), VIRTIO_MSG_ST_RUN);
+	t->ctrl.meanwhile = NULL;
+}
+
 /* A channel that goes both ways needs no second one. */
 static void mbox_test_one_channel(struct kunit *test)
 {
@@ -598,6 +653,7 @@ static struct kunit_case mbox_cases[] = {
 	KUNIT_CASE(mbox_test_many_at_once),
 	KUNIT_CASE(mbox_test_rx_early),
 	KUNIT_CASE(mbox_test_rx),
+	KUNIT_CASE(mbox_test_rx_meanwhile),
 	KUNIT_CASE(mbox_test_one_channel),
 	KUNIT_CASE(mbox_test_no_controller_yet),
 	KUNIT_CASE(mbox_test_no_names),

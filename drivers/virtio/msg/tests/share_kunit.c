@@ -113,7 +113,7 @@ static int st_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, st->ctx);
 	st->mem = (void *)__get_free_pages(GFP_KERNEL | __GFP_ZERO, ST_WIN_ORDER);
 	KUNIT_ASSERT_NOT_NULL(test, st->mem);
-	st->page = alloc_pages(GFP_KERNEL, ST_BUF_ORDER);
+	st->page = alloc_pages(GFP_KERNEL | __GFP_COMP, ST_BUF_ORDER);
 	KUNIT_ASSERT_NOT_NULL(test, st->page);
 	st->buf = page_address(st->page);
 	memset(st->buf, 0x5e, PAGE_SIZE << ST_BUF_ORDER);
@@ -251,6 +251,46 @@ static void share_test_pieces(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, st_open(st), 0);
 }
 
+/*
+ * What goes back to whoever asks next, whoever still has it mapped, is copied: memory
+ * of kmalloc(), of one page and of more, and pages behind a first one that counts for
+ * them.
+ */
+static void share_test_not_counted(struct kunit *test)
+{
+	static const size_t sizes[] = { ST_SLOT, 4 * ST_SLOT };
+	struct st *st = test->priv;
+	struct page *pages;
+	unsigned int i;
+	void *p;
+	u64 w;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		p = kunit_kzalloc(test, sizes[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		if (!PageSlab(virt_to_page(p)) && page_count(virt_to_page(p)))
+			continue;
+		if (!IS_ALIGNED(virt_to_phys(p), ST_SLOT))
+			continue;
+		w = vmsg_buf_map(&st->ctx[0], virt_to_page(p), offset_in_page(p), sizes[i],
+				 DMA_FROM_DEVICE, false);
+		KUNIT_EXPECT_FALSE(test, vmsg_share_owns(&st->ctx[0], w));
+		KUNIT_EXPECT_EQ(test, st_open(st), 0);
+		if (w != VMSG_WIN_ERROR)
+			st_unmap(st, w, sizes[i], DMA_FROM_DEVICE);
+	}
+	pages = alloc_pages(GFP_KERNEL, 1);
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	if (!page_count(pages + 1)) {
+		w = vmsg_buf_map(&st->ctx[0], pages, PAGE_SIZE, ST_SLOT, DMA_TO_DEVICE,
+				 false);
+		KUNIT_EXPECT_FALSE(test, vmsg_share_owns(&st->ctx[0], w));
+		if (w != VMSG_WIN_ERROR)
+			st_unmap(st, w, ST_SLOT, DMA_TO_DEVICE);
+	}
+	__free_pages(pages, 1);
+}
+
 /* No slot is left: the window takes it, and the slots come back. */
 static void share_test_full(struct kunit *test)
 {
@@ -384,6 +424,7 @@ static struct kunit_case share_cases[] = {
 	KUNIT_CASE(share_test_whole_pages),
 	KUNIT_CASE(share_test_poison),
 	KUNIT_CASE(share_test_pieces),
+	KUNIT_CASE(share_test_not_counted),
 	KUNIT_CASE(share_test_full),
 	KUNIT_CASE(share_test_tags),
 	KUNIT_CASE(share_test_kept),

@@ -7,6 +7,7 @@
  * hand, from what xen.rst and segment.rst say.  All else is the driver as it is,
  * probed and removed by the driver core.
  */
+#include <kunit/device.h>
 #include <kunit/test.h>
 #include <linux/atomic.h>
 #include <linux/bitmap.h>
@@ -866,6 +867,32 @@ static void xen_test_restore(struct kunit *test)
 	all_clean(test);
 }
 
+/* Closed by one peer's wish, and opened for another, as after a migration. */
+static void xen_test_other_peer(struct kunit *test)
+{
+	struct device *dev = kunit_device_register(test, "virtio_msg_xen_kunit");
+	struct vmsg_xen *x = kunit_kzalloc(test, sizeof(*x), GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+	KUNIT_ASSERT_NOT_NULL(test, x);
+	KUNIT_ASSERT_EQ(test, vmsg_xen_init(x, dev, PEER), 0);
+	KUNIT_ASSERT_EQ(test, vmsg_xen_open(x, PEER), 0);
+	KUNIT_EXPECT_EQ(test, hv->port[x->port].domid, PEER);
+	KUNIT_EXPECT_EQ(test, vmsg_xen_close(x), 0);
+	all_clean(test);
+	KUNIT_ASSERT_EQ(test, vmsg_xen_open(x, PEER + 1), 0);
+	KUNIT_EXPECT_EQ(test, hv->port[x->port].domid, PEER + 1);
+	for (i = 0; i < x->mem.num; i++)
+		KUNIT_EXPECT_EQ(test, hv->ref[x->mem.refs[i]].domid, PEER + 1);
+	/* Who opens it next is told what is held on to. */
+	hv->ref[x->mem.refs[1]].mapped = true;
+	KUNIT_EXPECT_EQ(test, vmsg_xen_close(x), 1);
+	unmap_all(NULL);
+	reap();
+	all_clean(test);
+}
+
 static void xen_test_share(struct kunit *test)
 {
 	struct page *page = alloc_page(GFP_KERNEL);
@@ -960,6 +987,7 @@ static struct kunit_case xen_test_cases[] = {
 	KUNIT_CASE(xen_test_bind_fails),
 	KUNIT_CASE(xen_test_hostile),
 	KUNIT_CASE(xen_test_restore),
+	KUNIT_CASE_SLOW(xen_test_other_peer),
 	KUNIT_CASE(xen_test_share),
 	{}
 };

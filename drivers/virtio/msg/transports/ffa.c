@@ -132,6 +132,7 @@ void vmsg_ffa_lost(struct vmsg_ffa *f, const char *why)
 		virtio_msg_segment_lost(seg, why);
 	vmsg_ffa_reconnect(f, 0);
 }
+EXPORT_SYMBOL_IF_KUNIT(vmsg_ffa_lost);
 
 static void vmsg_ffa_connect_work(struct work_struct *work)
 {
@@ -162,7 +163,7 @@ static void vmsg_ffa_connect_work(struct work_struct *work)
 	WRITE_ONCE(f->up, 1);
 	if (f->bus) {
 		vmsg_ffa_link_of(f, &link);
-		virtio_msg_peer_up(f->bus, &link);
+		vmsg_ffa_say_up(f, f->bus, &link);
 	}
 	vmsg_ffa_go(f);
 }

@@ -243,6 +243,8 @@ void vmsg_ffa_quiesce(struct vmsg_ffa *f, bool quiet);
 void vmsg_ffa_stop_polling(struct vmsg_ffa *f);
 void vmsg_ffa_show(struct vmsg_ffa *f, struct seq_file *s);
 void vmsg_ffa_link_of(struct vmsg_ffa *f, struct virtio_msg_link *link);
+void vmsg_ffa_say_up(struct vmsg_ffa *f, struct virtio_msg_bus *bus,
+		     const struct virtio_msg_link *link);
 int vmsg_ffa_messages_on(struct vmsg_ffa *f);
 void vmsg_ffa_notify_on(struct vmsg_ffa *f);
 void vmsg_ffa_notify_off(struct vmsg_ffa *f);

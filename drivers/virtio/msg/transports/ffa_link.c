@@ -576,6 +576,9 @@ static void message(int notify_id, void *data, void *buf)
 		vmsg_ffa_lost(f, "the partition has been reset");
 	else if (vmsg_ffa_is_private(frame))
 		reply(f, frame, len);
+	/* What is behind the header may be somebody else's: it must not go back. */
+	else if (vmsg_ffa_wants_answer(frame))
+		vmsg_ffa_count(f, VMSG_FFA_C_BAD);
 	else if (READ_ONCE(f->up) && hand_in(f, frame, len) == -EBADMSG)
 		missed(f);
 }
@@ -691,6 +694,23 @@ void vmsg_ffa_link_of(struct vmsg_ffa *f, struct virtio_msg_link *link)
 	};
 }
 
+/**
+ * vmsg_ffa_say_up() - tell the core that the partition is there
+ * @f: the partition, with @f->up set
+ * @bus: its bus, which @f may not know yet
+ * @link: what the bring-up has settled
+ *
+ * Context: any.
+ */
+void vmsg_ffa_say_up(struct vmsg_ffa *f, struct virtio_msg_bus *bus,
+		     const struct virtio_msg_link *link)
+{
+	virtio_msg_peer_up(bus, link);
+	/* Lost before the core knew of it: then it has not heard of that. */
+	if (!READ_ONCE(f->up))
+		virtio_msg_peer_lost(bus, "the partition was lost while it came up");
+}
+
 static int vmsg_ffa_start(struct virtio_msg_bus *bus)
 {
 	struct vmsg_ffa *f = virtio_msg_bus_priv(bus);
@@ -698,7 +718,7 @@ static int vmsg_ffa_start(struct virtio_msg_bus *bus)
 
 	vmsg_ffa_link_of(f, &link);
 	WRITE_ONCE(f->up, 1);
-	virtio_msg_peer_up(bus, &link);
+	vmsg_ffa_say_up(f, bus, &link);
 	vmsg_ffa_go(f);
 	return 0;
 }

@@ -14,11 +14,14 @@ static int __init vmsg_xen_module_init(void)
 {
 	int ret = vmsg_xen_dt_init();
 
+	if (!ret) {
+		ret = vmsg_xen_bus_init();
+		if (ret)
+			vmsg_xen_dt_exit();
+	}
+	/* A link may have been up, and its first page still be mapped. */
 	if (ret)
-		return ret;
-	ret = vmsg_xen_bus_init();
-	if (ret)
-		vmsg_xen_dt_exit();
+		vmsg_xen_mem_exit();
 	return ret;
 }
 

@@ -205,8 +205,8 @@ struct vmsg_xen {
 
 int vmsg_xen_init(struct vmsg_xen *x, struct device *dev, u16 domid);
 bool vmsg_xen_present(void);
-int vmsg_xen_open(struct vmsg_xen *x);
-void vmsg_xen_close(struct vmsg_xen *x);
+int vmsg_xen_open(struct vmsg_xen *x, u16 domid);
+unsigned int vmsg_xen_close(struct vmsg_xen *x);
 int vmsg_xen_restore(struct vmsg_xen *x, u16 domid);
 #if IS_ENABLED(CONFIG_KUNIT)
 void vmsg_xen_share(void *priv, u32 slot, phys_addr_t phys, bool write);

@@ -27,17 +27,19 @@
  * struct vmsg_xen_bus - a link that xenstore names
  * @x: the link
  * @xdev: its device
- * @lock: guards @up, and with it the link
+ * @lock: guards @up and @kept, and with them the link
  * @up: the link is set up
+ * @kept: the other side holds on to a segment that it was to unmap
  * @peer: the state of the other side, as last told
  * @work: acts on it
  */
 struct vmsg_xen_bus {
 	struct vmsg_xen x;
 	struct xenbus_device *xdev;
-	/* guards up */
+	/* guards up, kept */
 	struct mutex lock;
 	bool up;
+	bool kept;
 	enum xenbus_state peer;
 	struct work_struct work;
 };
@@ -84,7 +86,8 @@ static int vmsg_xen_bus_open(struct vmsg_xen_bus *b)
 	int ret;
 
 	lockdep_assert_held(&b->lock);
-	ret = vmsg_xen_open(&b->x);
+	/* Another domain, maybe, than when the link was closed. */
+	ret = vmsg_xen_open(&b->x, b->xdev->otherend_id);
 	if (ret) {
 		xenbus_dev_fatal(b->xdev, ret, "setting up the link");
 		return ret;
@@ -96,6 +99,23 @@ static int vmsg_xen_bus_open(struct vmsg_xen_bus *b)
 	return ret;
 }
 
+/*
+ * Who keeps one segment gets no other, until the driver is bound anew: closing and
+ * opening over and over would take all memory and references of this domain.
+ */
+static bool vmsg_xen_bus_may_open(struct vmsg_xen_bus *b)
+{
+	lockdep_assert_held(&b->lock);
+	if (b->up || (b->xdev->state != XenbusStateClosed &&
+		      b->xdev->state != XenbusStateInitialising))
+		return false;
+	if (b->kept)
+		dev_warn_ratelimited(&b->xdev->dev,
+				     "domain %u has not unmapped the last segment: it gets no other; unbind and bind the driver to try again\n",
+				     b->xdev->otherend_id);
+	return !b->kept;
+}
+
 static void vmsg_xen_bus_close(struct vmsg_xen_bus *b)
 {
 	lockdep_assert_held(&b->lock);
@@ -103,7 +123,7 @@ static void vmsg_xen_bus_close(struct vmsg_xen_bus *b)
 		return;
 	b->up = false;
 	xenbus_switch_state(b->xdev, XenbusStateClosing);
-	vmsg_xen_close(&b->x);
+	b->kept = vmsg_xen_close(&b->x);
 }
 
 static void vmsg_xen_bus_work(struct work_struct *work)
@@ -121,8 +141,7 @@ static void vmsg_xen_bus_work(struct work_struct *work)
 	case XenbusStateInitWait:
 	case XenbusStateInitialised:
 		/* Back again; or we were closed when this domain was saved. */
-		if (!b->up && (xdev->state == XenbusStateClosed ||
-			       xdev->state == XenbusStateInitialising))
+		if (vmsg_xen_bus_may_open(b))
 			vmsg_xen_bus_open(b);
 		break;
 	case XenbusStateClosed:

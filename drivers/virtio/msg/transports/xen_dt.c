@@ -60,7 +60,7 @@ struct vmsg_xen_dt {
 
 static int vmsg_xen_dt_try(struct vmsg_xen_dt *d)
 {
-	int ret = vmsg_xen_open(&d->x);
+	int ret = vmsg_xen_open(&d->x, d->x.domid);
 
 	if (!ret) {
 		d->up = true;

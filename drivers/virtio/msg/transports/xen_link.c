@@ -371,7 +371,8 @@ static int vmsg_xen_register(struct vmsg_xen *x)
 	return 0;
 }
 
-static void vmsg_xen_free(struct vmsg_xen *x, unsigned int ms)
+/* How many pages the peer holds on to. */
+static unsigned int vmsg_xen_free(struct vmsg_xen *x, unsigned int ms)
 {
 	u32 fixed = x->mem.fixed ? x->fixed_ref : 0;
 	unsigned int kept;
@@ -388,11 +389,13 @@ static void vmsg_xen_free(struct vmsg_xen *x, unsigned int ms)
 			 x->domid, kept);
 	if (fixed)
 		vmsg_xen_ref_disclaim(fixed);
+	return kept;
 }
 
 /**
  * vmsg_xen_open() - set a link up
  * @x: the link, closed
+ * @domid: the peer's domain, which may be another than it was before
  *
  * The peer need not be there yet.
  *
@@ -401,10 +404,11 @@ static void vmsg_xen_free(struct vmsg_xen *x, unsigned int ms)
  * not exist yet, or has not yet unmapped what an earlier driver granted by the
  * same reference; another errno, which has been said.
  */
-int vmsg_xen_open(struct vmsg_xen *x)
+int vmsg_xen_open(struct vmsg_xen *x, u16 domid)
 {
 	int ret;
 
+	x->domid = domid;
 	if (x->fixed_ref) {
 		ret = vmsg_xen_ref_claim(x->fixed_ref);
 		if (ret == -EBUSY)
@@ -454,14 +458,15 @@ EXPORT_SYMBOL_IF_KUNIT(vmsg_xen_open);
  * The peer is asked to unmap the segment, and waited for, for a second.
  *
  * Context: may sleep.
+ * Return: pages that it still has mapped.
  */
-void vmsg_xen_close(struct vmsg_xen *x)
+unsigned int vmsg_xen_close(struct vmsg_xen *x)
 {
 	/* The devices need the doorbell while they go. */
 	virtio_msg_segment_stop(x->seg);
 	vmsg_xen_set_state(x, VMSG_XEN_CLOSED);
 	vmsg_xen_ring(x, VIRTIO_MSG_PEER_NONE);
-	vmsg_xen_free(x, VMSG_XEN_UNMAP_MS);
+	return vmsg_xen_free(x, VMSG_XEN_UNMAP_MS);
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_xen_close);
 

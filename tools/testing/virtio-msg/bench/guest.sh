@@ -60,8 +60,10 @@ subject()
 	case $path in
 	*/0000:00:14.0/*) echo virtio-msg-dma ;;
 	*/virtio-msg/*)
-		# Bit 28: indirect descriptors
-		if [ "$(cut -c 29 "$path/features")" = 1 ] || [ ! -d "$path/block" ]; then
+		# Bit 34: packed rings; bit 28: indirect descriptors
+		if [ "$(cut -c 35 "$path/features")" = 1 ]; then
+			echo virtio-msg-packed
+		elif [ "$(cut -c 29 "$path/features")" = 1 ] || [ ! -d "$path/block" ]; then
 			echo virtio-msg
 		else
 			echo virtio-msg-direct
@@ -75,6 +77,15 @@ subject()
 	esac
 }
 
+# Nothing waits for a successor of the device side: then drivers are offered packed rings.
+no_return()
+{
+	modprobe -r virtio_msg_ivshmem || die "modprobe -r virtio_msg_ivshmem"
+	[ ! -e /sys/module/virtio_msg ] || modprobe -r virtio_msg || die "modprobe -r virtio_msg"
+	modprobe virtio_msg recover_s=0 && modprobe virtio_msg_ivshmem || die "modprobe"
+	wait_for "the bus is running" grep -q running /sys/class/virtio-msg/virtio-msg0/state
+}
+
 # disks N: NAME=DISK of all of them, when there are so many
 disks()
 {
@@ -84,24 +95,26 @@ disks()
 	done
 }
 
-# cards PORT: NAME=CARD,ADDRESS,PORT, each card in a network of its own. The passt
-# behind a card takes what goes to ADDRESS to the host.
+# cards N PORT: NAME=CARD,ADDRESS,PORT, each of the N cards in a network of its own. The
+# passt behind a card takes what goes to ADDRESS to the host.
 cards()
 {
 	local name net dev
 
+	wait_for "there are $1 cards" sh -c "[ \$(ls -d /sys/class/net/*/device | wc -l) -ge $1 ]"
 	for d in /sys/class/net/*; do
 		name=$(subject "$d/device")
 		dev=${d##*/}
 		case $name in
-		virtio-msg) net=10.77.0 ;;
+		virtio-msg | virtio-msg-packed) net=10.77.0 ;;
 		virtio-pci) net=10.77.1 ;;
 		virtio-pci-packed) net=10.77.2 ;;
+		virtio-mmio) net=10.77.3 ;;
 		*) continue ;;
 		esac
 		/usr/bin/ip addr add $net.2/24 dev "$dev" || die "$name: no address for $dev"
 		/usr/bin/ip link set "$dev" mtu 1500 up || die "$name: $dev does not come up"
 		wait_for "$name: $dev has a carrier" grep -q 1 "/sys/class/net/$dev/carrier"
-		echo "$name=$dev,$net.1,$1"
+		echo "$name=$dev,$net.1,$2"
 	done
 }

@@ -192,7 +192,7 @@ def figures(r):
 
 def frames(r, part, what, s):
     """Of a network card: how many frames share an interrupt, or a doorbell?"""
-    if part != "network" or not any("rx_frames" in x["counters"]
+    if part not in ("network", "packed") or not any("rx_frames" in x["counters"]
                                     for x in r.get(part, what, s)):
         return ""
     rx, tx, irqs, bells = (sum(v) for v in (

@@ -214,7 +214,7 @@ peer by script, well behaved or not; and window and segment by themselves.
 """),
     Step("selftests: virtio-msg", [
         SELF + "Makefile", SELF + "config", SELF + "settings", SELF + "lib.sh",
-        SELF + "acks_lib.sh", SELF + "probe.sh",
+        SELF + "acks_lib.sh", SELF + "reports.awk", SELF + "probe.sh",
         SELF + "io_all.sh", SELF + "wire.sh", SELF + "hotplug.sh", SELF + "restart.sh",
         SELF + "modules.sh", SELF + "window.sh", SELF + "vq_reset.sh", SELF + "suspend.sh",
         SELF + "trace.sh", SELF + "magic.sh", SELF + "ring_kick.sh", SELF + "fault.sh",

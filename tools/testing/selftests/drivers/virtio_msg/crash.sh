@@ -40,7 +40,7 @@ a_disk()
 	disk_of 2 >/dev/null
 }
 
-# X4: killed at random, also while it comes back
+# Random kills, also while it comes back, with a durable cache
 killed_at_random()
 {
 	daemon 0 --dev fileblk,file=extra1.img,num=2
@@ -49,7 +49,7 @@ killed_at_random()
 	sed 's/^/# /' /tmp/cc
 }
 
-# X1: with a successor that goes on nothing fails
+# The same with a successor that goes on: nothing fails
 killed_and_resumed()
 {
 	local before
@@ -64,7 +64,7 @@ killed_and_resumed()
 		die "resumed only $(($(counter resumed) - before)) times"
 }
 
-# X2: what was flushed survives the loss of a write cache
+# A volatile cache: what was flushed survives its loss
 killed_with_a_cache()
 {
 	daemon 0 --volatile-cache --dev fileblk,file=extra1.img,num=2
@@ -92,7 +92,7 @@ a_cache_is_found()
 	grep -q '[1-9][0-9]* lost' /tmp/cc || die "$(cat /tmp/cc)"
 }
 
-# X3: at each crash point of short sequences of requests; at the first ones, if there is
+# Crash points: at each one of short sequences of requests; at the first ones, if there is
 # no time for more
 killed_at_each_point()
 {

@@ -39,7 +39,7 @@ daemon()
 	wait_for "a disk is there" a_disk || exit 1
 }
 
-# X1 and X4
+# Random kills, with a durable cache and a successor that goes on
 killed_at_random()
 {
 	daemon --dev fileblk,file=$IMAGE,num=2
@@ -50,7 +50,7 @@ killed_at_random()
 	[ "$(counter resumed)" -ge "$KILLS" ] || die "resumed only $(counter resumed) times"
 }
 
-# X2: it says that its cache is gone, and its devices are drained.
+# A volatile cache: it says that it is gone, and its devices are drained.
 killed_with_a_cache()
 {
 	daemon --volatile-cache --dev fileblk,file=$IMAGE,num=2
@@ -69,7 +69,7 @@ lies_are_found()
 	grep -q '[1-9][0-9]* lost' /tmp/cc || die "$(cat /tmp/cc)"
 }
 
-# X3
+# Crash points
 killed_at_each_point()
 {
 	[ -n "${VMSG_POINTS:-}" ] || skip "it takes long, and crash.sh does it, too"

@@ -150,6 +150,7 @@ wires()
 		wait_ffa
 		verify -t 4 -n 10
 		check_counters
+		seen
 	done
 	reload
 	works

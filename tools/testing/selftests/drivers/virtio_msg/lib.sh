@@ -285,6 +285,17 @@ num_of()
 	done 2>/dev/null <$DBG/devices
 }
 
+# seen: what there is, into the kernel log, for whoever makes tables of it
+seen()
+{
+	local d names=
+
+	for d in "$CLASS"/virtio*/driver; do
+		[ ! -e "$d" ] || names="$names $(basename "$(readlink "$d")")"
+	done
+	echo "bench: seen $(cat $CLASS/transport) $(cat $CLASS/wire)$names" >/dev/kmsg
+}
+
 has_driver()
 {
 	[ -e "$VIRTIO/$1/driver" ]

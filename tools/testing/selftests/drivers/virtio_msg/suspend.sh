@@ -95,6 +95,36 @@ peer_dead_meanwhile()
 	use_all
 }
 
+absent()
+{
+	[ -z "$(field "$1" 1)" ]
+}
+
+# A disk in use goes, and another one comes, while nobody is awake to hear of it.
+disk_changes_meanwhile()
+{
+	local first second
+
+	grep -qw devices /sys/power/pm_test 2>/dev/null || skip "no CONFIG_PM_DEBUG"
+	wait_ready
+	first=$(host add ramblk,size=8M | grep -o '[0-9][0-9]*' | head -n 1)
+	wait_for "device $first is a disk" disk_of "$first" || exit 1
+	background ioverify -x -t 4 -m 4 -s 3600 "$(disk_of "$first")" >/tmp/ioverify.out 2>&1
+	writer=$JOB
+	background sh -c "sleep 0.3; host remove $first; host add ramblk,size=4M >/tmp/add"
+	changer=$JOB
+	test_level devices
+	ended "host remove and add" "$changer" || die "host add: $?: $(cat /tmp/add)"
+	ended "I/O on a disk that is gone" "$writer" || die "ioverify: $?: $(cat /tmp/ioverify.out)"
+	second=$(grep -o '[0-9][0-9]*' /tmp/add | head -n 1)
+	[ "$first" = "$second" ] || wait_for "device $first is gone" absent "$first" || exit 1
+	wait_for "device $second is a disk" disk_of "$second" || exit 1
+	bounded "check" ioverify -q -t 2 -n 20 -z 1M "$(disk_of "$second")" || die "device $second"
+	host remove "$second" >/dev/null || die "host remove: $?"
+	wait_for "device $second is gone" absent "$second" || exit 1
+	use_all
+}
+
 # For real; the clock wakes the guest.
 suspend_to_idle()
 {
@@ -115,4 +145,4 @@ suspend_to_idle()
 
 wait_ready
 run_tests pm_test_devices pm_test_under_io peer_restarts_meanwhile \
-	peer_dead_meanwhile suspend_to_idle
+	peer_dead_meanwhile disk_changes_meanwhile suspend_to_idle

@@ -39,6 +39,7 @@ use_all()
 	fi
 	check_counters
 	[ "$(counter timeout)" -eq 0 ] || die "time-outs: $(counter timeout)"
+	seen
 }
 
 one_revision()

@@ -358,6 +358,8 @@ struct page {
 #define kmap_local_page(p)	((void *)(p))
 #define kunmap_local(p)	((void)(p))
 #define memset_page(p, off, val, n)	memset((p)->bytes + (off), val, n)
+#define PageSlab(p)	((void)(p), false)
+#define page_count(p)	((void)(p), 1)
 
 /* ----------------------------------------------------------------- locks */
 
