@@ -277,38 +277,82 @@ static int vmsg_bus_set_window(struct virtio_msg_bus *bus,
 static bool vmsg_bus_continues(struct virtio_msg_bus *bus)
 {
 	const struct virtio_msg_link *next = &bus->next_link;
-	bool ok;
+
+	lockdep_assert_held(&bus->lock);
+	/* Rings lie in the window, and kick_words decides on a feature. */
+	return next->continues && next->kick_words == bus->link.kick_words &&
+	       vmsg_window_same(&next->window, &bus->last_win);
+}
+
+/* Devices first, then what the transport keeps for them. Model: life.pml. */
+static void vmsg_bus_clean_up(struct virtio_msg_bus *bus)
+{
+	struct vmsg_slot *slot;
+	unsigned long index;
+
+	vmsg_devices_fail(bus, true);
+	xa_for_each(&bus->slots, index, slot)
+		vmsg_slot_want(slot, false, false);
+	vmsg_slots_flush(bus);
+	bitmap_zero(bus->hot_ready, VMSG_MAX_DEVS);
+	bitmap_zero(bus->hot_removed, VMSG_MAX_DEVS);
+	vmsg_bus_set_state(bus, VMSG_BUS_WAITING);
+	if (READ_ONCE(bus->state) == VMSG_BUS_WAITING && bus->desc->ops->lost &&
+	    !test_bit(VMSG_EV_UP, &bus->events))
+		bus->desc->ops->lost(bus);
+}
+
+/*
+ * The link that there is, and its number.  False if there is none any more; or if there
+ * is one, but not one with which the devices that wait can go on: then they go first.
+ */
+static bool vmsg_bus_take_link(struct virtio_msg_bus *bus, struct virtio_msg_link *link,
+			       unsigned int *seq, bool *resume)
+{
+	bool anew = false, ok;
 
 	spin_lock_irq(&bus->lock);
-	/* Rings lie in the window, and kick_words decides on a feature. */
-	ok = next->continues && next->kick_words == bus->link.kick_words &&
-	     vmsg_window_same(&next->window, &bus->last_win);
+	*link = bus->next_link;
+	*seq = bus->link_seq;
+	*resume = bus->state == VMSG_BUS_AWAY;
+	ok = bus->link_valid;
+	if (ok && *resume && !vmsg_bus_continues(bus)) {
+		ok = false;
+		anew = vmsg_bus_move(bus, VMSG_BUS_LOST);
+		/* Who cleans up sees that there is a peer. */
+		if (anew)
+			set_bit(VMSG_EV_UP, &bus->events);
+	}
 	spin_unlock_irq(&bus->lock);
+	if (anew) {
+		vmsg_bus_clean_up(bus);
+		queue_work(vmsg_wq, &bus->work);
+	}
 	return ok;
 }
 
 /* From WAITING; or from AWAY, for a successor that continues. */
 static void vmsg_bus_bring_up(struct virtio_msg_bus *bus)
 {
-	bool resume = READ_ONCE(bus->state) == VMSG_BUS_AWAY;
 	const struct vmsg_wire *wire;
 	struct virtio_msg_link link;
-	bool up;
+	unsigned int seq;
+	bool resume, up;
 	int ret;
 
-	spin_lock_irq(&bus->lock);
-	link = bus->next_link;
-	spin_unlock_irq(&bus->lock);
+	if (!vmsg_bus_take_link(bus, &link, &seq, &resume))
+		return;
 
 	wire = vmsg_bus_wire(bus, link.wire);
 	ret = wire ? vmsg_bus_set_window(bus, &link.window) : -EPROTO;
 	if (!ret) {
 		/*
 		 * Messages flow from the moment the state says so.  A peer that
-		 * was lost meanwhile has left VMSG_EV_LOST.
+		 * was lost meanwhile has left VMSG_EV_LOST, another one VMSG_EV_UP.
 		 */
 		spin_lock_irq(&bus->lock);
-		up = bus->link_valid && vmsg_bus_move(bus, VMSG_BUS_RUNNING);
+		up = bus->link_valid && bus->link_seq == seq &&
+		     vmsg_bus_move(bus, VMSG_BUS_RUNNING);
 		if (up)
 			bus->link = link;
 		spin_unlock_irq(&bus->lock);
@@ -339,25 +383,7 @@ static void vmsg_bus_bring_up(struct virtio_msg_bus *bus)
 		vmsg_bus_scan(bus);
 }
 
-/* Devices first, then what the transport keeps for them. Model: life.pml. */
-static void vmsg_bus_clean_up(struct virtio_msg_bus *bus)
-{
-	struct vmsg_slot *slot;
-	unsigned long index;
-
-	vmsg_devices_fail(bus, true);
-	xa_for_each(&bus->slots, index, slot)
-		vmsg_slot_want(slot, false, false);
-	vmsg_slots_flush(bus);
-	bitmap_zero(bus->hot_ready, VMSG_MAX_DEVS);
-	bitmap_zero(bus->hot_removed, VMSG_MAX_DEVS);
-	vmsg_bus_set_state(bus, VMSG_BUS_WAITING);
-	if (READ_ONCE(bus->state) == VMSG_BUS_WAITING && bus->desc->ops->lost &&
-	    !test_bit(VMSG_EV_UP, &bus->events))
-		bus->desc->ops->lost(bus);
-}
-
-/* The peer is away: see who can wait, and what to do with a successor. */
+/* The peer is away: see who can wait. */
 static void vmsg_bus_away(struct virtio_msg_bus *bus)
 {
 	struct vmsg_slot *slot;
@@ -377,11 +403,6 @@ static void vmsg_bus_away(struct virtio_msg_bus *bus)
 	/* Whatever a driver waits for does not come. */
 	if (test_and_clear_bit(VMSG_EV_HOTPLUG, &bus->events))
 		vmsg_devices_fail(bus, false);
-	if (!test_bit(VMSG_EV_UP, &bus->events) || vmsg_bus_continues(bus))
-		return;
-	/* The peer that is there now begins anew. */
-	if (vmsg_bus_set_state(bus, VMSG_BUS_LOST))
-		vmsg_bus_clean_up(bus);
 }
 
 /* Model: life.pml. */
@@ -759,13 +780,14 @@ void virtio_msg_peer_up(struct virtio_msg_bus *bus,
 	       vmsg_bus_move(bus, VMSG_BUS_LOST);
 	bus->next_link = *link;
 	bus->link_valid = true;
-	spin_unlock_irqrestore(&bus->lock, flags);
+	bus->link_seq++;
 	/* Before the loss is noticed: who cleans up sees that there is a peer. */
 	set_bit(VMSG_EV_UP, &bus->events);
+	spin_unlock_irqrestore(&bus->lock, flags);
 	if (anew)
 		vmsg_bus_lost(bus, "its link was made anew");
 	else
-		vmsg_bus_queue(bus, VMSG_EV_UP);
+		queue_work(vmsg_wq, &bus->work);
 }
 EXPORT_SYMBOL_GPL(virtio_msg_peer_up);
 
@@ -784,8 +806,8 @@ void virtio_msg_peer_lost(struct virtio_msg_bus *bus, const char *why)
 	unsigned long flags;
 	bool lost;
 
-	clear_bit(VMSG_EV_UP, &bus->events);
 	spin_lock_irqsave(&bus->lock, flags);
+	clear_bit(VMSG_EV_UP, &bus->events);
 	bus->link_valid = false;
 	lost = vmsg_bus_move(bus, VMSG_BUS_LOST);
 	spin_unlock_irqrestore(&bus->lock, flags);
@@ -813,8 +835,8 @@ void virtio_msg_peer_away(struct virtio_msg_bus *bus, const char *why)
 	unsigned long flags;
 	bool moved, away;
 
-	clear_bit(VMSG_EV_UP, &bus->events);
 	spin_lock_irqsave(&bus->lock, flags);
+	clear_bit(VMSG_EV_UP, &bus->events);
 	bus->link_valid = false;
 	moved = bus->link.may_return && vmsg_bus_move(bus, VMSG_BUS_AWAY);
 	away = bus->state == VMSG_BUS_AWAY;

@@ -18,6 +18,7 @@
 #include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
 #include <uapi/linux/virtio_blk.h>
+#include <uapi/linux/virtio_scsi.h>
 #include <kunit/visibility.h>
 
 #include "internal.h"
@@ -28,6 +29,9 @@
 /* How long a device may take to report status 0 after a reset.  Milliseconds. */
 VISIBLE_IF_KUNIT unsigned int vmsg_reset_ms = 5000;
 EXPORT_SYMBOL_IF_KUNIT(vmsg_reset_ms);
+
+/* Bytes, of what virtio_scsi_config.max_sectors counts. */
+#define VMSG_SECTOR		512
 
 /*
  * How often in a row a driver may find another generation.  The virtio core
@@ -167,19 +171,47 @@ void vmsg_config_invalidate(struct vmsg_device *vd)
 }
 EXPORT_SYMBOL_IF_KUNIT(vmsg_config_invalidate);
 
+static void vmsg_config_raise(void *buf, u32 least, size_t to)
+{
+	if (get_unaligned_le32(buf) < least)
+		put_unaligned_le32(min_t(size_t, to, U32_MAX), buf);
+}
+
+static void vmsg_config_limit(void *buf, size_t most)
+{
+	if (get_unaligned_le32(buf) > most)
+		put_unaligned_le32(most, buf);
+}
+
 /*
+ * A request that finds no room in the window is tried again, for ever if it is larger
+ * than what its queue was promised: so no driver may make such a one.
+ *
  * virtio_blk hands what it reads as size_max to the block layer.  That warns of
- * less than a page, and takes 0 for 64 KiB: the requests would be larger than a
- * window can hold, and be tried for ever.
+ * less than a page, and takes 0 for 64 KiB.  Segments of virtio_scsi may be as large as
+ * a request.
  */
 static void vmsg_config_sane(struct vmsg_device *vd, unsigned int offset,
 			     void *buf, unsigned int len)
 {
-	if (vd->info.device_id != VIRTIO_ID_BLOCK || len != sizeof(__le32) ||
-	    offset != offsetof(struct virtio_blk_config, size_max) ||
-	    get_unaligned_le32(buf) >= PAGE_SIZE)
+	bool win = vd->bus->win;
+
+	if (len != sizeof(__le32))
 		return;
-	put_unaligned_le32(min_t(size_t, vd->limits.max_mapping, U32_MAX), buf);
+	if (vd->info.device_id == VIRTIO_ID_BLOCK) {
+		if (offset == offsetof(struct virtio_blk_config, size_max))
+			vmsg_config_raise(buf, PAGE_SIZE, vd->limits.max_mapping);
+		else if (win && offset == offsetof(struct virtio_blk_config, seg_max))
+			vmsg_config_limit(buf, VMSG_SEGS_DEFAULT);
+	} else if (vd->info.device_id == VIRTIO_ID_SCSI && win) {
+		if (offset == offsetof(struct virtio_scsi_config, seg_max)) {
+			vmsg_config_limit(buf, VMSG_SEGS_DEFAULT);
+		} else if (offset == offsetof(struct virtio_scsi_config, max_sectors)) {
+			vmsg_config_raise(buf, 1, U32_MAX);
+			vmsg_config_limit(buf, max_t(size_t, vd->limits.max_mapping,
+						     PAGE_SIZE) / VMSG_SECTOR);
+		}
+	}
 }
 
 /**
@@ -189,8 +221,8 @@ static void vmsg_config_sane(struct vmsg_device *vd, unsigned int offset,
  * @buf: receives the bytes; all zero if they cannot be read
  * @len: how many
  *
- * Never returns bytes of two generations, nor a size_max of a block device that
- * the block layer would not take.
+ * Never returns bytes of two generations, nor what would have a driver make requests
+ * that the block layer does not take, or that never fit into the window.
  *
  * Context: may sleep.
  */

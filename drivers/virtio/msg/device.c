@@ -756,9 +756,10 @@ void vmsg_devices_fail(struct virtio_msg_bus *bus, bool all)
 	if (list_empty(&failing))
 		return;
 	/*
-	 * Whoever was adding a buffer when its queue was condemned has a lock
-	 * of its driver, with preemption off; after this its buffer is in the
-	 * ring, and no other follows.
+	 * Whoever was mapping a buffer when its queue was condemned has done so
+	 * after this, and no other follows.  Most have a lock of their driver,
+	 * with preemption off: then the buffer is in the ring.  Others may need
+	 * longer for that; see vmsg_track_adding().
 	 */
 	synchronize_rcu();
 	list_for_each_entry(vd, &failing, failing) {

@@ -21,6 +21,7 @@
 #include <linux/io.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
@@ -177,6 +178,8 @@ dma_addr_t vmsg_dma_map(struct vmsg_wctx *ctx, struct page *page,
 
 	if (!dma)
 		return DMA_MAPPING_ERROR;
+	/* As in vmsg_buf_map(). */
+	guard(rcu)();
 	if (ctx->ops && ctx->ops->mapping)
 		ctx->ops->mapping(ctx);
 	/* The peer is gone; a buffer more would be one more to drain. */
@@ -244,7 +247,7 @@ void vmsg_dma_unmap(struct vmsg_wctx *ctx, dma_addr_t addr, size_t size,
 		return;
 	/* A buffer may come back before another one was added behind it. */
 	if (ctx->ops && ctx->ops->unmapping)
-		ctx->ops->unmapping(ctx);
+		ctx->ops->unmapping(ctx, addr);
 	tag = vmsg_dma_take_tag(dma, addr);
 	dma_unmap_page_attrs(dma->dev, addr, size, dir, attrs);
 	if (tag < dma->num && ctx->ops && ctx->ops->unmapped)

@@ -219,7 +219,8 @@ struct vmsg_xfer {
  *	is sent and everything but its echo is dropped
  * @nonce: what the echo must carry
  * @ping: the PING that brings both sides back into step
- * @pump_work: sends for transports whose send() sleeps
+ * @pump_work: sends for transports whose send() sleeps, and what is left by those who
+ *	have sent enough
  * @reaper: ends what is overdue
  * @reap_at: jiffies for which it is armed
  */
@@ -269,12 +270,13 @@ struct vmsg_engine {
  * @id: number in the name
  * @wires: the wire revisions as this transport's peers speak them
  * @engine: transactions
- * @lock: guards @state, @link, @next_link, @link_valid, and @hot_removed against
- *	@hot_ready.  Taken with interrupts off.
+ * @lock: guards @state, @link, @next_link, @link_valid, @link_seq with VMSG_EV_UP, and
+ *	@hot_removed against @hot_ready.  Taken with interrupts off.
  * @state: enum vmsg_bus_state
  * @link: what the running link has settled
  * @next_link: what the next one will be
  * @link_valid: @next_link is of a peer that has not been lost since
+ * @link_seq: counts what @next_link has been
  * @events: VMSG_EV_*
  * @work: brings up, scans, cleans up; the only one that changes @slots
  * @probing: workqueue of the devices' works
@@ -319,12 +321,13 @@ struct virtio_msg_bus {
 	int id;
 	struct vmsg_wire wires[VIRTIO_MSG_WIRE_COUNT];
 	struct vmsg_engine engine;
-	/* guards state, link, next_link, link_valid */
+	/* guards state, link, next_link, link_valid, link_seq */
 	spinlock_t lock;
 	enum vmsg_bus_state state;
 	struct virtio_msg_link link;
 	struct virtio_msg_link next_link;
 	bool link_valid;
+	unsigned int link_seq;
 	unsigned long events;
 	struct work_struct work;
 	struct workqueue_struct *probing;
@@ -749,6 +752,10 @@ extern unsigned int vmsg_reset_ms;
 #endif
 
 /* vq.c */
+
+/* Segments of a request for which the window has room in any case. */
+#define VMSG_SEGS_DEFAULT	128U
+
 int vmsg_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 		  struct virtqueue *vqs[], struct virtqueue_info vqs_info[],
 		  struct irq_affinity *desc);
@@ -774,6 +781,7 @@ int vmsg_track_renew(struct vmsg_vq *q);
 void vmsg_track_exit(struct vmsg_vq *q);
 void vmsg_track_quiet(struct vmsg_vq *q);
 unsigned int vmsg_track_drain(struct vmsg_vq *q);
+bool vmsg_track_adding(const struct vmsg_vq *q);
 bool vmsg_track_sweeps(const struct vmsg_vq *q);
 unsigned int vmsg_track_sweep(struct vmsg_vq *q, bool again);
 bool vmsg_track_swept(struct vmsg_vq *q);

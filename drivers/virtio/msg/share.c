@@ -324,7 +324,7 @@ void vmsg_share_unmap(struct vmsg_wctx *ctx, u64 wire)
 
 	/* A buffer may come back before another one was added behind it. */
 	if (ctx->ops && ctx->ops->unmapping)
-		ctx->ops->unmapping(ctx);
+		ctx->ops->unmapping(ctx, wire);
 	spin_lock_irqsave(&s->lock, flags);
 	g = vmsg_share_lookup(s, ctx, wire);
 	if (g < s->slots) {

@@ -6,6 +6,7 @@
 #define _DRIVERS_VIRTIO_MSG_SHARE_H
 
 #include <linux/dma-direction.h>
+#include <linux/rcupdate.h>
 #include <linux/types.h>
 #include "window.h"
 
@@ -54,19 +55,24 @@ u64 vmsg_share_map(struct vmsg_wctx *ctx, struct page *page,
 		   enum dma_data_direction dir);
 void vmsg_share_unmap(struct vmsg_wctx *ctx, u64 wire);
 
-/* A buffer that its caller syncs by himself is never shared. */
+/*
+ * A buffer that its caller syncs by himself is never shared.  Who condemns a context
+ * and then waits for RCU knows of each mapping: it was refused, or @ops has heard of it.
+ */
 static inline u64 vmsg_buf_map(struct vmsg_wctx *ctx, struct page *page,
 			       unsigned long offset, size_t size,
 			       enum dma_data_direction dir, bool skip_sync)
 {
 	u64 wire = VMSG_WIN_ERROR;
 
+	rcu_read_lock();
 	if (ctx->share && !skip_sync)
 		wire = vmsg_share_map(ctx, page, offset, size, dir);
 	if (wire == VMSG_WIN_ERROR)
 		wire = vmsg_window_map(ctx, page, offset, size, dir, skip_sync);
 	if (wire != VMSG_WIN_ERROR && ctx->ops && ctx->ops->mapped)
 		ctx->ops->mapped(ctx, wire);
+	rcu_read_unlock();
 	return wire;
 }
 

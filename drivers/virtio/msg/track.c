@@ -39,6 +39,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/slab.h>
+#include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
 
 #include "internal.h"
@@ -406,19 +407,22 @@ static void vmsg_track_mapped(struct vmsg_wctx *ctx, u64 wire)
 	t->map_num++;
 }
 
-/* As vmsg_track_mapping(), before a mapping is undone. */
-static void vmsg_track_unmapping(struct vmsg_wctx *ctx)
+/* As vmsg_track_mapping(), before the mapping at @wire is undone. */
+static void vmsg_track_unmapping(struct vmsg_wctx *ctx, u64 wire)
 {
 	struct vmsg_vq *q = vmsg_ctx_to_vq(ctx);
 	struct vmsg_track *t = &q->track;
 	unsigned long flags;
+	u16 next;
 
 	if (!t->out)
 		return;
+	next = vmsg_track_next(q);
 	if (!READ_ONCE(t->lost))
-		vmsg_track_look(q, vmsg_track_next(q));
-	/* If one was being added, it is given up. */
-	t->map_num = 0;
+		vmsg_track_look(q, next);
+	/* If this is of one that was being added, that is given up. */
+	if (t->map_at != next || t->map_first == wire)
+		t->map_num = 0;
 	if (t->packed || READ_ONCE(t->lost))
 		return;
 	/* A hint, too: this moment the books may be in the midst of being settled. */
@@ -635,8 +639,18 @@ static bool vmsg_track_see(const struct vmsg_track *t, unsigned long *seen, u32 
 	       !__test_and_set_bit(head, seen);
 }
 
-static unsigned int vmsg_drain_split(struct vmsg_track *t, unsigned long *seen)
+/*
+ * What a drained buffer holds, as its driver is told: nothing.  For 9p that means that
+ * there is no answer yet, and it goes on waiting; one byte is none that it can parse.
+ */
+static u32 vmsg_drained_len(const struct vmsg_vq *q)
 {
+	return q->vd->info.device_id == VIRTIO_ID_9P;
+}
+
+static unsigned int vmsg_drain_split(struct vmsg_vq *q, unsigned long *seen)
+{
+	struct vmsg_track *t = &q->track;
 	__le16 __vshm *used = (__le16 __vshm __force *)t->used;
 	u16 end = vmsg_used_idx(t);
 	unsigned int head, n = 0;
@@ -649,7 +663,7 @@ static unsigned int vmsg_drain_split(struct vmsg_track *t, unsigned long *seen)
 		if (test_bit(head, seen))
 			continue;
 		vmsg_shm_store32(vmsg_used_elem(t, idx), head);
-		vmsg_shm_store32(vmsg_used_elem(t, idx) + 1, 0);
+		vmsg_shm_store32(vmsg_used_elem(t, idx) + 1, vmsg_drained_len(q));
 		idx++;
 		n++;
 	}
@@ -659,8 +673,9 @@ static unsigned int vmsg_drain_split(struct vmsg_track *t, unsigned long *seen)
 	return n;
 }
 
-static unsigned int vmsg_drain_packed(struct vmsg_track *t, unsigned long *seen)
+static unsigned int vmsg_drain_packed(struct vmsg_vq *q, unsigned long *seen)
 {
+	struct vmsg_track *t = &q->track;
 	bool wrap = t->used_wrap;
 	u16 pos = t->used_pos;
 	unsigned int id, n = 0;
@@ -679,8 +694,9 @@ static unsigned int vmsg_drain_packed(struct vmsg_track *t, unsigned long *seen)
 		if (test_bit(id, seen))
 			continue;
 		vmsg_shm_store16(vmsg_packed_id(t, pos), id);
-		/* Length 0: the word before id. */
-		vmsg_shm_store32((__le32 __vshm __force *)t->desc + 4 * pos + 2, 0);
+		/* The length: the word before id. */
+		vmsg_shm_store32((__le32 __vshm __force *)t->desc + 4 * pos + 2,
+				 vmsg_drained_len(q));
 		/* The element before its flags; pairs with virtio_rmb(). */
 		mb();
 		flags = wrap ? BIT(VRING_PACKED_DESC_F_AVAIL) |
@@ -715,13 +731,32 @@ unsigned int vmsg_track_drain(struct vmsg_vq *q)
 	if (!vmsg_track_sweeps(q)) {
 		vmsg_track_mend(t);
 		bitmap_zero(t->seen, t->num);
-		drained = t->packed ? vmsg_drain_packed(t, t->seen) :
-				      vmsg_drain_split(t, t->seen);
+		drained = t->packed ? vmsg_drain_packed(q, t->seen) :
+				      vmsg_drain_split(q, t->seen);
 		count = t->count;
 	}
 	spin_unlock_irqrestore(&t->lock, flags);
 	atomic64_add(drained, &q->vd->bus->stats.c[VMSG_C_DRAINED]);
 	return count;
+}
+
+/**
+ * vmsg_track_adding() - is a buffer being added?
+ * @q: the queue, condemned, and RCU has been waited for since
+ *
+ * Not every driver adds with preemption off.  One that has mapped a buffer will publish
+ * it, or undo the mapping; until then there may be one more to drain.
+ *
+ * Context: any.
+ * Return: true if one was mapped for the next place, and is not there.
+ */
+bool vmsg_track_adding(const struct vmsg_vq *q)
+{
+	const struct vmsg_track *t = &q->track;
+
+	/* The driver may write them at this moment: then we ask again. */
+	return t->out && !READ_ONCE(t->lost) && data_race(t->map_num) &&
+	       data_race(t->map_at) == vmsg_track_next(q);
 }
 
 /**
@@ -780,15 +815,16 @@ bool vmsg_track_doubts(struct vmsg_vq *q)
 }
 
 /* Make @id the one buffer that the device seems to have used; or none. */
-static void vmsg_track_offer(struct vmsg_track *t, u16 at, u16 id)
+static void vmsg_track_offer(struct vmsg_vq *q, u16 at, u16 id)
 {
+	struct vmsg_track *t = &q->track;
 	__le16 __vshm *used = (__le16 __vshm __force *)t->used;
 	u16 pos = at & ~BIT(15), flags;
 	bool wrap = at & BIT(15);
 
 	if (!t->packed) {
 		vmsg_shm_store32(vmsg_used_elem(t, at), id);
-		vmsg_shm_store32(vmsg_used_elem(t, at) + 1, 0);
+		vmsg_shm_store32(vmsg_used_elem(t, at) + 1, vmsg_drained_len(q));
 		/* The entry before the index; pairs with virtio_rmb(). */
 		mb();
 		vmsg_shm_store16(used + 1, at + (id != VMSG_TRACK_NONE));
@@ -797,7 +833,8 @@ static void vmsg_track_offer(struct vmsg_track *t, u16 at, u16 id)
 	if (pos >= t->num)
 		return;
 	vmsg_shm_store16(vmsg_packed_id(t, pos), id);
-	vmsg_shm_store32((__le32 __vshm __force *)t->desc + 4 * pos + 2, 0);
+	vmsg_shm_store32((__le32 __vshm __force *)t->desc + 4 * pos + 2,
+			 vmsg_drained_len(q));
 	/* The element before its flags; pairs with virtio_rmb(). */
 	mb();
 	flags = wrap == (id != VMSG_TRACK_NONE) ? BIT(VRING_PACKED_DESC_F_AVAIL) |
@@ -853,10 +890,10 @@ unsigned int vmsg_track_sweep(struct vmsg_vq *q, bool again)
 		t->sweep = 0;
 	left = t->num - t->sweep;
 	if (!left)
-		vmsg_track_offer(t, at, VMSG_TRACK_NONE);
+		vmsg_track_offer(q, at, VMSG_TRACK_NONE);
 	if (left) {
 		vmsg_track_mend(t);
-		vmsg_track_offer(t, at, t->sweep);
+		vmsg_track_offer(q, at, t->sweep);
 		t->sweep_at = at;
 		t->offered = true;
 	}

@@ -285,8 +285,6 @@ static const struct {
 	{ VIRTIO_ID_VSOCK, 20, VMSG_WIN_MAX_MAPPING },
 };
 
-#define VMSG_SEGS_DEFAULT	128U
-
 static u32 vmsg_vq_segs(const struct vmsg_device *vd, u32 size)
 {
 	u32 segs = VMSG_SEGS_DEFAULT;
@@ -295,6 +293,10 @@ static u32 vmsg_vq_segs(const struct vmsg_device *vd, u32 size)
 	for (i = 0; i < ARRAY_SIZE(vmsg_segs_table); i++)
 		if (vmsg_segs_table[i].device == vd->info.device_id)
 			segs = vmsg_segs_table[i].segs;
+	/* Of tables that lie elsewhere, more than a ring has: as many as seg_max says. */
+	if (virtio_has_feature(&vd->vdev, VIRTIO_RING_F_INDIRECT_DESC) &&
+	    (vd->info.device_id == VIRTIO_ID_BLOCK || vd->info.device_id == VIRTIO_ID_SCSI))
+		return segs;
 	return min(size, segs);
 }
 
@@ -735,7 +737,7 @@ static unsigned int vmsg_vq_drain(struct vmsg_vqs *vqs, struct vmsg_vq *q, bool 
 			vmsg_vq_unbreak_run(vqs, q);
 		left = READ_ONCE(q->track.count) + vmsg_track_doubts(q);
 		/* Now it does? */
-		return left + vmsg_track_sweeps(q);
+		return left + vmsg_track_sweeps(q) + vmsg_track_adding(q);
 	}
 	left = vmsg_track_sweep(q, again);
 	for (n = 0; left && n < VMSG_SWEEP_BATCH; n++) {
@@ -778,7 +780,8 @@ unsigned int vmsg_vqs_drain(struct vmsg_device *vd, bool again)
  * @vd: the device
  *
  * Context: any.
- * Return: false if every head of a queue had to be tried.
+ * Return: false if every head of a queue had to be tried, or if a driver is adding a
+ * buffer.
  */
 bool vmsg_vqs_sure(struct vmsg_device *vd)
 {
@@ -789,7 +792,8 @@ bool vmsg_vqs_sure(struct vmsg_device *vd)
 	rcu_read_lock();
 	vqs = rcu_dereference(vd->vqs);
 	for (i = 0; vqs && i < vqs->num; i++)
-		if (READ_ONCE(vqs->q[i]) && vmsg_track_sweeps(vqs->q[i]))
+		if (READ_ONCE(vqs->q[i]) && (vmsg_track_sweeps(vqs->q[i]) ||
+					     vmsg_track_adding(vqs->q[i])))
 			sure = false;
 	rcu_read_unlock();
 	return sure;

@@ -1186,7 +1186,7 @@ void vmsg_window_unmap(struct vmsg_wctx *ctx, u64 wire, size_t size,
 		return;
 	/* A buffer may come back before another one was added behind it. */
 	if (ctx->ops && ctx->ops->unmapping)
-		ctx->ops->unmapping(ctx);
+		ctx->ops->unmapping(ctx, wire);
 	g = vmsg_lookup_own(win, ctx, wire);
 	if (g == VMSG_WIN_NONE)
 		goto bad;

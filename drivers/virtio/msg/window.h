@@ -33,7 +33,7 @@ struct vmsg_wctx;
  *	held.
  * @starved: optional, for tests: true makes the window seem full.  As @mapping.
  * @mapped: optional: one was mapped, at @wire.  As @mapping.
- * @unmapping: one is about to be unmapped.  As @mapping.
+ * @unmapping: the one at @wire is about to be unmapped.  As @mapping.
  * @unmapped: a buffer whose tag was set by vmsg_window_set_tag() was unmapped.
  *	Atomic context, no lock of the window held.
  */
@@ -41,7 +41,7 @@ struct vmsg_wctx_ops {
 	void (*mapping)(struct vmsg_wctx *ctx);
 	bool (*starved)(struct vmsg_wctx *ctx);
 	void (*mapped)(struct vmsg_wctx *ctx, u64 wire);
-	void (*unmapping)(struct vmsg_wctx *ctx);
+	void (*unmapping)(struct vmsg_wctx *ctx, u64 wire);
 	void (*unmapped)(struct vmsg_wctx *ctx, u32 tag);
 };
 

@@ -45,6 +45,9 @@
  */
 #define VMSG_REAPER_SLACK_MS	20
 
+/* Messages that one caller sends at most; the others are left to a work. */
+#define VMSG_PUMP_BUDGET	64
+
 static void vmsg_xfer_free(struct kref *ref)
 {
 	struct vmsg_xfer *x = container_of(ref, struct vmsg_xfer, ref);
@@ -470,26 +473,38 @@ static bool vmsg_pump_request(struct virtio_msg_bus *bus, unsigned long *flags)
 	return more;
 }
 
-/* Entered and left with the lock held, which it drops while sending. */
+/* One message of any kind.  Entered and left with the lock held. */
+static bool vmsg_pump_one(struct virtio_msg_bus *bus, unsigned long *flags)
+	__must_hold(&bus->engine.lock)
+{
+	return vmsg_pump_pong(bus, flags) || vmsg_pump_kick(bus, flags) ||
+	       vmsg_pump_request(bus, flags);
+}
+
+/*
+ * Entered and left with the lock held, which it drops while sending.  Whoever came to
+ * send one message does not send for all others as long as there are some: a peer that
+ * asks faster than it is answered would keep it here, maybe with interrupts off.
+ */
 static void vmsg_engine_pump_locked(struct virtio_msg_bus *bus, unsigned long *flags)
 	__must_hold(&bus->engine.lock)
 {
 	struct vmsg_engine *e = &bus->engine;
+	unsigned int left = VMSG_PUMP_BUDGET;
 
 	lockdep_assert_held(&e->lock);
 	e->again = true;
 	if (e->pumping)
 		return;
 	e->pumping = true;
-	while (e->again) {
+	while (e->again && left) {
 		e->again = false;
-		while (e->open && !e->blocked &&
-		       (vmsg_pump_pong(bus, flags) ||
-			vmsg_pump_kick(bus, flags) ||
-			vmsg_pump_request(bus, flags)))
-			;
+		while (left && e->open && !e->blocked && vmsg_pump_one(bus, flags))
+			left--;
 	}
 	e->pumping = false;
+	if (!left)
+		queue_work(vmsg_wq, &e->pump_work);
 }
 
 static void vmsg_engine_do_pump(struct virtio_msg_bus *bus)
@@ -790,8 +805,11 @@ int vmsg_engine_response(struct virtio_msg_bus *bus, const struct vmsg_pdu *pdu,
 			vmsg_count(bus, VMSG_C_RX_REFUSED);
 	}
 	vmsg_xfer_finish(x, status);
-	/* There is room for one more in flight. */
-	if (!list_empty(&e->queue))
+	/*
+	 * There is room for one more in flight; and this may have been the answer
+	 * that kicks waited for, too.
+	 */
+	if (!list_empty(&e->queue) || !list_empty(&e->kicks))
 		vmsg_engine_pump(bus);
 	return 0;
 }
@@ -858,6 +876,7 @@ void vmsg_engine_kick(struct virtio_msg_bus *bus, struct vmsg_vq *q, u32 next)
 	if (pump)
 		vmsg_engine_pump(bus);
 }
+EXPORT_SYMBOL_IF_KUNIT(vmsg_engine_kick);
 
 /**
  * vmsg_engine_forget() - a queue is about to be freed or reset

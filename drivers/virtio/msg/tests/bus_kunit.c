@@ -20,6 +20,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
+#include <linux/virtio_scsi.h>
 #include <linux/vmalloc.h>
 
 #include "../internal.h"
@@ -1518,9 +1519,46 @@ static void test_config_size_max(struct kunit *test)
 					vd->limits.max_mapping);
 		else
 			KUNIT_EXPECT_EQ(test, get_unaligned_le32(buf), cases[i]);
-		bt_read(bt, at + 4, buf, 4);
-		KUNIT_EXPECT_MEMEQ(test, buf, d->config + at + 4, 4);
+		bt_read(bt, at + 8, buf, 4);
+		KUNIT_EXPECT_MEMEQ(test, buf, d->config + at + 8, 4);
 		vd->info.device_id = BT_ID;
+	}
+}
+
+/* No request has more segments, or is larger, than the window promises room for. */
+static void test_config_segments(struct kunit *test)
+{
+	static const u32 cases[] = { 0, 1, 126, 128, 254, 65535, U32_MAX };
+	static const struct { u32 id; size_t at; bool size; } fields[] = {
+		{ VIRTIO_ID_BLOCK, offsetof(struct virtio_blk_config, seg_max) },
+		{ VIRTIO_ID_SCSI, offsetof(struct virtio_scsi_config, seg_max) },
+		{ VIRTIO_ID_SCSI, offsetof(struct virtio_scsi_config, max_sectors), true },
+	};
+	struct fake_dev *d = bt_one(test, bt_wire(test), 0);
+	struct bt *bt = test->priv;
+	struct vmsg_device *vd;
+	unsigned int i, k;
+	u8 buf[4];
+	u32 most;
+
+	d->config_size = sizeof(struct virtio_blk_config);
+	bt_go(test);
+	KUNIT_ASSERT_EQ(test, bt_probed(bt), 1);
+	vd = to_vmsg_device(bt_last(bt)->vdev);
+	KUNIT_ASSERT_NOT_NULL(test, vd->bus->win);
+	for (k = 0; k < ARRAY_SIZE(fields); k++) {
+		most = fields[k].size ? vd->limits.max_mapping / 512 : VMSG_SEGS_DEFAULT;
+		for (i = 0; i < ARRAY_SIZE(cases); i++) {
+			put_unaligned_le32(cases[i], d->config + fields[k].at);
+			vmsg_config_invalidate(vd);
+			vd->info.device_id = fields[k].id;
+			bt_read(bt, fields[k].at, buf, 4);
+			vd->info.device_id = BT_ID;
+			/* virtio_scsi takes 0 for any size. */
+			KUNIT_EXPECT_EQ(test, get_unaligned_le32(buf),
+					!cases[i] && fields[k].size ? most :
+					min(cases[i], most));
+		}
 	}
 }
 
@@ -2833,7 +2871,7 @@ static int bt_add_pages(struct bt *bt, struct virtqueue *vq, struct bt_buf *b,
  */
 static void test_shared(struct kunit *test)
 {
-	struct page *pages = alloc_pages(GFP_KERNEL, 1);
+	struct page *pages = alloc_pages(GFP_KERNEL | __GFP_COMP, 1);
 	struct bt *bt = test->priv;
 	struct bt_chain c[5];
 	struct virtqueue *vq;
@@ -3447,6 +3485,35 @@ static void bt_side_continue(struct kunit *test, struct bt_side *s)
 	bt_side_init(test, s, 0);
 	s->used = get_unaligned_le16(bt_ptr(s, s->vq->device) + 2);
 	s->avail = s->used;
+}
+
+/*
+ * A successor that vouches is gone again, and one that does not is there, before the bus
+ * work has done with the first: nothing goes on with the second.
+ */
+static void test_away_other_successor(struct kunit *test)
+{
+	struct virtqueue *vq = bt_may_return(test);
+	struct bt *bt = test->priv;
+	struct virtio_msg_link link = bt->f->link;
+
+	KUNIT_ASSERT_EQ(test, bt_add(bt, vq, 0), 0);
+	virtio_msg_peer_away(bt->bus, "test");
+	fake_settle(bt->f);
+	KUNIT_ASSERT_EQ(test, bt->bus->state, VMSG_BUS_AWAY);
+	mutex_lock(&bt->bus->win_lock);
+	link.continues = true;
+	virtio_msg_peer_up(bt->bus, &link);
+	KUNIT_EXPECT_TRUE(test, fake_until(!test_bit(VMSG_EV_UP, &bt->bus->events)));
+	virtio_msg_peer_away(bt->bus, "test");
+	link.continues = false;
+	virtio_msg_peer_up(bt->bus, &link);
+	mutex_unlock(&bt->bus->win_lock);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_RESUMED), 0);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
 }
 
 /* A second time without a loss: the transport has made its link anew. */
@@ -4117,6 +4184,7 @@ static struct kunit_case bt_cases[] = {
 	KUNIT_CASE_PARAM(test_config_out_of_range, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_config_none, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_config_size_max, bt_wire_gen_params),
+	KUNIT_CASE_PARAM(test_config_segments, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_config_torn, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_config_torn_wrap, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_config_torn_for_ever, bt_wire_gen_params),
@@ -4177,6 +4245,7 @@ static struct kunit_case bt_cases[] = {
 			      { .speed = KUNIT_SPEED_SLOW }),
 	KUNIT_CASE_PARAM(test_recover_not, bt_split_ring_gen_params),
 	KUNIT_CASE_PARAM(test_away, bt_split_ring_gen_params),
+	KUNIT_CASE_PARAM(test_away_other_successor, bt_split_ring_gen_params),
 	KUNIT_CASE_PARAM(test_away_random, bt_split_ring_gen_params),
 	KUNIT_CASE_PARAM(test_away_anew, bt_split_ring_gen_params),
 	KUNIT_CASE_PARAM(test_away_given_up, bt_split_ring_gen_params),

@@ -7,6 +7,7 @@
 #include <kunit/test.h>
 #include <linux/delay.h>
 #include <linux/kthread.h>
+#include <linux/mm.h>
 #include <linux/prandom.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
@@ -14,9 +15,11 @@
 #include <linux/unaligned.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
 
 #include "../internal.h"
+#include "../share.h"
 #include "fake_transport.h"
 
 #define DT_ID		0xfff5	/* a device type that nobody else drives */
@@ -31,12 +34,14 @@
  * @out: it is in the queue
  * @done: how often it came back
  * @detached: how often it was taken out of a dead queue
+ * @len: bytes that the device has written, as the queue says
  * @data: for the device, and then from it
  */
 struct dt_buf {
 	bool out;
 	unsigned int done;
 	unsigned int detached;
+	unsigned int len;
 	u8 data[DT_OUT + DT_IN];
 };
 
@@ -91,6 +96,7 @@ static void dt_callback(struct virtqueue *vq)
 	spin_lock_irqsave(&dt->lock, flags);
 	while ((b = virtqueue_get_buf(vq, &len))) {
 		b->done++;
+		b->len = len;
 		WRITE_ONCE(b->out, false);
 	}
 	spin_unlock_irqrestore(&dt->lock, flags);
@@ -514,6 +520,51 @@ static void dt_case_sweep(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&dt->probed), 2);
 }
 
+/* To 9p no byte means that there is no answer yet: it gets one. */
+static void dt_case_9p(struct kunit *test)
+{
+	struct dt *dt = dt_new(test);
+	struct vmsg_device *vd = to_vmsg_device(dt->vq->vdev);
+	unsigned int i;
+
+	vd->info.device_id = VIRTIO_ID_9P;
+	virtio_msg_peer_lost(dt->f->bus, "test");
+	dt_all_back(test);
+	for (i = 0; i < DT_BUFS; i++)
+		KUNIT_EXPECT_EQ(test, dt->bufs[i].len, 1);
+}
+
+/*
+ * A driver is between mapping a buffer and publishing it, and may be for long: the queue
+ * is looked at until it has got on.
+ */
+static void dt_case_adding(struct kunit *test)
+{
+	struct dt *dt = dt_new(test);
+	struct vmsg_device *vd = vmsg_device_get(xa_load(&dt->f->bus->slots, DT_NUM));
+	struct dt_buf *b = &dt->bufs[DT_BUFS];
+	struct vmsg_vq *q = dt->vq->priv;
+	u64 wire;
+
+	KUNIT_ASSERT_NOT_NULL(test, vd);
+	/* Its remove function waits for it. */
+	b->out = true;
+	spin_lock_irq(&dt->lock);
+	wire = vmsg_buf_map(&q->ctx, virt_to_page(b->data), offset_in_page(b->data), DT_OUT,
+			    DMA_TO_DEVICE, false);
+	spin_unlock_irq(&dt->lock);
+	KUNIT_ASSERT_NE(test, wire, VMSG_WIN_ERROR);
+	virtio_msg_peer_lost(dt->f->bus, "test");
+	KUNIT_EXPECT_TRUE(test, fake_until(virtqueue_is_broken(dt->vq)));
+	KUNIT_EXPECT_TRUE(test, fake_until(delayed_work_pending(&vd->drain_work)));
+	msleep(2 * 150);
+	KUNIT_EXPECT_TRUE(test, fake_until(delayed_work_pending(&vd->drain_work)));
+	vmsg_buf_unmap(&q->ctx, wire, DT_OUT, DMA_TO_DEVICE, false);
+	WRITE_ONCE(b->out, false);
+	vmsg_device_put(vd);
+	dt_all_back(test);
+}
+
 /* A driver that could not collect, until long after its queue was given up. */
 static void dt_case_late(struct kunit *test)
 {
@@ -636,6 +687,8 @@ static struct kunit_case dt_cases[] = {
 	KUNIT_CASE_PARAM(dt_case_cut, dt_chain_gen_params),
 	KUNIT_CASE_PARAM(dt_case_cut_remove, dt_chain_gen_params),
 	KUNIT_CASE_PARAM(dt_case_sweep, dt_ring_gen_params),
+	KUNIT_CASE_PARAM(dt_case_9p, dt_ring_gen_params),
+	KUNIT_CASE_PARAM(dt_case_adding, dt_ring_gen_params),
 	KUNIT_CASE_PARAM(dt_case_late, dt_ring_gen_params),
 	KUNIT_CASE_PARAM(dt_case_reset, dt_ring_gen_params),
 	KUNIT_CASE_PARAM(dt_case_forgets, dt_chain_gen_params),

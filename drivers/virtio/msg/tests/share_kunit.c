@@ -84,7 +84,7 @@ static void st_mapped(struct vmsg_wctx *ctx, u64 wire)
 	st_now->wire = wire;
 }
 
-static void st_unmapping(struct vmsg_wctx *ctx)
+static void st_unmapping(struct vmsg_wctx *ctx, u64 wire)
 {
 	st_now->unmapping++;
 }

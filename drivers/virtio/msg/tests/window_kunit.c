@@ -1325,6 +1325,11 @@ static void wt_hook_mapping(struct vmsg_wctx *ctx)
 	wt->used_in_hook = wt_used(wt);
 }
 
+static void wt_hook_unmapping(struct vmsg_wctx *ctx, u64 wire)
+{
+	wt_hook_mapping(ctx);
+}
+
 static void wt_hook_unmapped(struct vmsg_wctx *ctx, u32 tag)
 {
 	struct wt *wt = wt_of_hook;
@@ -1337,7 +1342,7 @@ static void wt_hook_unmapped(struct vmsg_wctx *ctx, u32 tag)
 
 static const struct vmsg_wctx_ops wt_hooks = {
 	.mapping = wt_hook_mapping,
-	.unmapping = wt_hook_mapping,
+	.unmapping = wt_hook_unmapping,
 	.unmapped = wt_hook_unmapped,
 };
 

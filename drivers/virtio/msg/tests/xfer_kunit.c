@@ -45,6 +45,7 @@ struct xt {
 	unsigned int calls;
 	u32 nonce;
 	struct fake_msg *late;
+	unsigned int asked;
 };
 
 static struct xt *xt_of(struct vmsg_xfer *x)
@@ -675,6 +676,64 @@ static void test_rfc2_resync(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, xt->one[1].status, 0);
 	KUNIT_EXPECT_EQ(test, xt->one[2].status, 0);
 	KUNIT_EXPECT_EQ(test, xt->bus->state, VMSG_BUS_RUNNING);
+}
+
+/* A kick that had to wait for that goes when it is over, though nothing else does. */
+static void test_rfc2_resync_kick(struct kunit *test)
+{
+	struct xt *xt = xt_start(test, VIRTIO_MSG_WIRE_RFC2, NULL);
+	struct vmsg_device *vd = kunit_kzalloc(test, sizeof(*vd), GFP_KERNEL);
+	struct vmsg_vq *q = kunit_kzalloc(test, sizeof(*q), GFP_KERNEL);
+	struct fake_msg *overdue, *ping;
+
+	KUNIT_ASSERT_NOT_NULL(test, vd);
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	vd->num = XT_DEV;
+	q->vd = vd;
+	INIT_LIST_HEAD(&q->kick);
+	fake_add(xt->f, XT_DEV, 1);
+	overdue = xt_rfc2_lose_step(test);
+	ping = fake_take(xt->f, 0);
+	vmsg_engine_kick(xt->bus, q, 0);
+	KUNIT_EXPECT_EQ(test, fake_count(xt->f, false, VIRTIO_MSG_EVENT_AVAIL), 0);
+	fake_reply(xt->f, overdue);
+	fake_reply(xt->f, ping);
+	KUNIT_EXPECT_FALSE(test, xt->e->resync);
+	KUNIT_EXPECT_EQ(test, fake_count(xt->f, false, VIRTIO_MSG_EVENT_AVAIL), 1);
+	KUNIT_EXPECT_TRUE(test, list_empty(&q->kick));
+}
+
+#define XT_PINGS	1000
+
+/* The peer asks as soon as something was sent to it. */
+static int xt_ask_back(struct fake *f)
+{
+	struct xt *xt = f->priv;
+	struct fake_msg *m;
+
+	if (xt->asked == XT_PINGS)
+		return 0;
+	xt->asked++;
+	m = fake_msg(f, VIRTIO_MSG_TYPE_BUS, VIRTIO_MSG_BUS_PING, 0, xt->asked, 4);
+	fake_deliver(f, m);
+	return 0;
+}
+
+/* Whoever sends a request does not answer the peer for as long as it likes. */
+static void test_pump_ends(struct kunit *test)
+{
+	struct xt *xt = xt_start(test, VIRTIO_MSG_WIRE_XID32, NULL);
+
+	fake_add(xt->f, XT_DEV, 1);
+	xt->f->before_send = xt_ask_back;
+	xt_vq(test, XT_DEV, 0);
+	KUNIT_EXPECT_LE(test, xt->asked, 100);
+	/* Others do. */
+	KUNIT_EXPECT_TRUE(test, fake_until(READ_ONCE(xt->asked) == XT_PINGS));
+	fake_settle(xt->f);
+	xt->f->before_send = NULL;
+	fake_reply_all(xt->f);
+	xt_all_once(test, 1);
 }
 
 /* A peer that answers late, again and again, keeps its bus. */
@@ -2037,6 +2096,8 @@ static struct kunit_case xt_cases[] = {
 	KUNIT_CASE_PARAM(test_tokens_gone, xt_token_wire_gen_params),
 	KUNIT_CASE(test_rfc2_one_at_a_time),
 	KUNIT_CASE(test_rfc2_resync),
+	KUNIT_CASE(test_rfc2_resync_kick),
+	KUNIT_CASE(test_pump_ends),
 	KUNIT_CASE(test_rfc2_resync_again),
 	KUNIT_CASE(test_rfc2_no_echo),
 	KUNIT_CASE(test_rfc2_echo_too_late),
