@@ -21,7 +21,7 @@
 #include "../wire.h"
 #include "mbox_kunit.h"
 
-#define SEG_SIZE	0x8000U
+#define SEG_SIZE	0x200000U
 #define WINDOW		0x4000U
 
 /* Offsets that segment.rst names. */
