@@ -294,6 +294,11 @@ static void vmsg_bus_clean_up(struct virtio_msg_bus *bus)
 	xa_for_each(&bus->slots, index, slot)
 		vmsg_slot_want(slot, false, false);
 	vmsg_slots_flush(bus);
+	/* Those that are about to sleep are still there: go on when they have slept. */
+	if (READ_ONCE(bus->frozen)) {
+		set_bit(VMSG_EV_LOST, &bus->events);
+		return;
+	}
 	bitmap_zero(bus->hot_ready, VMSG_MAX_DEVS);
 	bitmap_zero(bus->hot_removed, VMSG_MAX_DEVS);
 	vmsg_bus_set_state(bus, VMSG_BUS_WAITING);
@@ -406,13 +411,11 @@ static void vmsg_bus_away(struct virtio_msg_bus *bus)
 }
 
 /* Model: life.pml. */
-static void vmsg_bus_hotplug(struct virtio_msg_bus *bus)
+static void vmsg_bus_removed(struct virtio_msg_bus *bus)
 {
 	struct vmsg_slot *slot;
 	unsigned int num;
-	bool ready;
 
-	/* Removed before ready: the later event of a pair clears the earlier. */
 	for_each_set_bit(num, bus->hot_removed, VMSG_MAX_DEVS) {
 		if (!test_and_clear_bit(num, bus->hot_removed))
 			continue;
@@ -423,6 +426,17 @@ static void vmsg_bus_hotplug(struct virtio_msg_bus *bus)
 	}
 	/* A driver may be waiting for the device in its probe function. */
 	vmsg_devices_fail(bus, false);
+}
+
+/* Model: life.pml. */
+static void vmsg_bus_hotplug(struct virtio_msg_bus *bus)
+{
+	struct vmsg_slot *slot;
+	unsigned int num;
+	bool ready;
+
+	/* Removed before ready: the later event of a pair clears the earlier. */
+	vmsg_bus_removed(bus);
 	for_each_set_bit(num, bus->hot_ready, VMSG_MAX_DEVS) {
 		/* Removed once more, and maybe ready: both next time, in that order. */
 		spin_lock_irq(&bus->lock);
@@ -446,10 +460,13 @@ static void vmsg_bus_do_work(struct virtio_msg_bus *bus)
 
 		/*
 		 * No device comes or goes now.  But its driver, which prepares
-		 * for system sleep, may wait for what a lost peer will not send.
+		 * for system sleep, may wait for what a lost peer will not send,
+		 * or one that has taken the device away.
 		 */
-		vmsg_devices_fail(bus, state != VMSG_BUS_RUNNING &&
-				  state != VMSG_BUS_SUSPENDED);
+		if (state == VMSG_BUS_RUNNING || state == VMSG_BUS_SUSPENDED)
+			vmsg_bus_removed(bus);
+		else
+			vmsg_devices_fail(bus, true);
 		return;
 	}
 	if (test_and_clear_bit(VMSG_EV_LOST, &bus->events))
@@ -1124,6 +1141,16 @@ err_device:
 }
 EXPORT_SYMBOL_GPL(virtio_msg_bus_register);
 
+/* The end of virtio_msg_bus_suspend(). */
+static void vmsg_bus_unfreeze(struct virtio_msg_bus *bus)
+{
+	vmsg_devices_thaw(bus);
+	WRITE_ONCE(bus->frozen, false);
+	queue_work(vmsg_wq, &bus->work);
+	/* What was wanted meanwhile. */
+	vmsg_slots_queue(bus);
+}
+
 /**
  * virtio_msg_bus_suspend() - freeze the devices of a bus
  * @bus: the bus
@@ -1141,15 +1168,21 @@ int virtio_msg_bus_suspend(struct virtio_msg_bus *bus)
 
 	/* Scans and hotplug wait; a probe that is under way comes to its end. */
 	WRITE_ONCE(bus->frozen, true);
+	/*
+	 * Pairs with queue_work() in vmsg_slot_queue(): a work that is not counted in
+	 * busy yet, and so not waited for, sees that the bus is frozen.
+	 */
+	smp_mb();
+	/* A driver would wait for what a peer that is away has: it is failed now. */
+	if (READ_ONCE(bus->state) == VMSG_BUS_AWAY)
+		queue_work(vmsg_wq, &bus->work);
 	flush_work(&bus->work);
 	vmsg_slots_flush(bus);
 	ret = vmsg_devices_freeze(bus);
 	if (!ret && bus->desc->ops->suspend)
 		ret = bus->desc->ops->suspend(bus);
 	if (ret) {
-		vmsg_devices_thaw(bus);
-		WRITE_ONCE(bus->frozen, false);
-		queue_work(vmsg_wq, &bus->work);
+		vmsg_bus_unfreeze(bus);
 		return ret;
 	}
 	vmsg_bus_set_state(bus, VMSG_BUS_SUSPENDED);
@@ -1161,7 +1194,8 @@ EXPORT_SYMBOL_GPL(virtio_msg_bus_suspend);
  * virtio_msg_bus_resume() - thaw the devices of a bus
  * @bus: the bus
  *
- * A peer that was lost while the system slept is dealt with as usual.
+ * A peer that was lost while the system slept is dealt with as usual.  A device that
+ * cannot be resumed is removed, when its driver is awake.
  *
  * Context: may sleep.
  * Return: 0, or the errno of ops->resume().
@@ -1177,9 +1211,7 @@ int virtio_msg_bus_resume(struct virtio_msg_bus *bus)
 	spin_unlock_irq(&bus->lock);
 	if (bus->desc->ops->resume)
 		ret = bus->desc->ops->resume(bus);
-	vmsg_devices_thaw(bus);
-	WRITE_ONCE(bus->frozen, false);
-	queue_work(vmsg_wq, &bus->work);
+	vmsg_bus_unfreeze(bus);
 	mod_delayed_work(vmsg_wq, &bus->alive, 0);
 	return ret;
 }
@@ -1210,6 +1242,10 @@ void virtio_msg_bus_unregister(struct virtio_msg_bus *bus)
 
 	if (READ_ONCE(bus->state) != VMSG_BUS_RUNNING)
 		vmsg_devices_fail(bus, true);
+	/* No driver is removed while it sleeps. */
+	if (READ_ONCE(bus->frozen))
+		vmsg_devices_thaw(bus);
+	WRITE_ONCE(bus->frozen, false);
 	xa_for_each(&bus->slots, index, slot)
 		vmsg_slot_want(slot, false, false);
 	/*

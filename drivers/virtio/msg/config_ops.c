@@ -88,6 +88,19 @@ static int vmsg_config_read_once(struct vmsg_device *vd, u8 *buf, u32 len, u32 *
 	return ret;
 }
 
+/*
+ * What the driver of a husk finds: the last that it could see before it was frozen.
+ * virtio_blk does not restore without its number of queues, nor as it was with another.
+ * But a balloon that was asked for pages would wait for their acknowledgment for ever.
+ */
+static void vmsg_config_husk(struct vmsg_device *vd)
+{
+	if (vd->info.device_id == VIRTIO_ID_BALLOON)
+		memset(vd->cfg, 0, vd->cfg_len);
+	else
+		memcpy(vd->cfg, vd->cfg + vd->cfg_len, vd->cfg_len);
+}
+
 /* Make the snapshot valid.  The caller holds cfg_lock. */
 static int vmsg_config_refresh(struct vmsg_device *vd)
 {
@@ -98,9 +111,13 @@ static int vmsg_config_refresh(struct vmsg_device *vd)
 	lockdep_assert_held(&vd->cfg_lock);
 	if (!vd->cfg) {
 		vd->cfg_len = min_t(u32, vd->info.config_size, VMSG_MAX_CONFIG);
-		vd->cfg = vmsg_alloc(vd->bus, kzalloc(max(vd->cfg_len, 1U), GFP_KERNEL));
+		vd->cfg = vmsg_alloc(vd->bus, kzalloc(max(2 * vd->cfg_len, 1U), GFP_KERNEL));
 		if (!vd->cfg)
 			return -ENOMEM;
+	}
+	if (test_bit(VMSG_DEV_HUSK, &vd->flags)) {
+		vmsg_config_husk(vd);
+		return 0;
 	}
 	/* What a driver saw last serves it until there is somebody to ask. */
 	if (vd->cfg_valid && test_bit(VMSG_DEV_AWAY, &vd->flags))
@@ -115,6 +132,8 @@ static int vmsg_config_refresh(struct vmsg_device *vd)
 	vd->cfg_valid = !ret;
 	if (!ret)
 		vd->cfg_gen = gen;
+	if (!ret && !test_bit(VMSG_DEV_FROZEN, &vd->flags))
+		memcpy(vd->cfg + vd->cfg_len, vd->cfg, vd->cfg_len);
 	return ret;
 }
 
@@ -289,6 +308,8 @@ void vmsg_config_set(struct virtio_device *vdev, unsigned int offset,
 	int ret = 0;
 	u16 cap;
 
+	if (test_bit(VMSG_DEV_HUSK, &vd->flags))
+		return;
 	probe = vmsg_device_xfer(vd);
 	if (!probe) {
 		/* A successor does not know of it: resume.c must see that. */
@@ -424,7 +445,8 @@ u8 vmsg_get_status_op(struct virtio_device *vdev)
  * @status: the new status, not 0
  *
  * A device that does not answer keeps the status it had, which the virtio core
- * takes for a refusal of FEATURES_OK; it is broken when it should start.
+ * takes for a refusal of FEATURES_OK; it is broken when it should start.  A husk
+ * takes any.
  *
  * Context: may sleep.
  */
@@ -436,6 +458,14 @@ void vmsg_set_status_op(struct virtio_device *vdev, u8 status)
 	int ret;
 
 	mutex_lock(&vd->life_lock);
+	if (test_bit(VMSG_DEV_HUSK, &vd->flags)) {
+		WRITE_ONCE(vd->status, status);
+		/* The virtio core may just have mended its queues. */
+		if (status & VIRTIO_CONFIG_S_DRIVER_OK)
+			vmsg_vqs_hush(vd);
+		mutex_unlock(&vd->life_lock);
+		return;
+	}
 	/*
 	 * Another driver, or the same once more, after one whose probe function has
 	 * failed: the virtio core leaves the reset between them to nobody.
@@ -623,6 +653,8 @@ int vmsg_send_features(struct vmsg_device *vd)
 	struct vmsg_xfer *x;
 	int ret = 0;
 
+	if (test_bit(VMSG_DEV_HUSK, &vd->flags))
+		return 0;
 	while (done < total && !ret) {
 		x = vmsg_device_xfer(vd);
 		if (!x)

@@ -345,6 +345,9 @@ static enum vmsg_slot_action vmsg_slot_next(struct vmsg_slot *slot,
 {
 	enum vmsg_slot_action action = VMSG_SLOT_IDLE;
 
+	/* Its driver sleeps, or is about to: whoever wakes it queues us again. */
+	if (READ_ONCE(slot->bus->frozen))
+		return VMSG_SLOT_IDLE;
 	spin_lock_irq(&slot->lock);
 	*vd = rcu_dereference_protected(slot->vd, lockdep_is_held(&slot->lock));
 	if (*vd && (!slot->want || slot->recycle))
@@ -472,6 +475,21 @@ static void vmsg_slot_queue(struct vmsg_slot *slot)
 }
 
 /**
+ * vmsg_slots_queue() - let the works of all slots look at what is wanted
+ * @bus: the bus, not frozen any more
+ *
+ * Context: may sleep.
+ */
+void vmsg_slots_queue(struct virtio_msg_bus *bus)
+{
+	struct vmsg_slot *slot;
+	unsigned long index;
+
+	xa_for_each(&bus->slots, index, slot)
+		vmsg_slot_queue(slot);
+}
+
+/**
  * vmsg_slot_want() - say what should be in a slot
  * @slot: the slot
  * @want: a device
@@ -503,6 +521,9 @@ void vmsg_slot_want(struct vmsg_slot *slot, bool want, bool recycle)
 /**
  * vmsg_slots_flush() - wait until every slot is as it is wanted
  * @bus: the bus
+ *
+ * On a bus that is frozen, or becomes so meanwhile, only until no work of a slot does
+ * anything: then they are as they were.
  *
  * Where the peer is lost, what its devices hold is drained, so that no driver
  * keeps us waiting; and where it is alive but does not give back what it has,
@@ -1033,9 +1054,35 @@ int vmsg_devices_freeze(struct virtio_msg_bus *bus)
 	return ret;
 }
 
+/*
+ * Nobody is there to be resumed.  But to remove a driver that was frozen frees once more
+ * what it has freed, and waits for what it has stopped.  So it is restored all the same,
+ * against nobody: every status is taken, its queues are broken.  Then it is removed.
+ */
+static void vmsg_device_husk(struct vmsg_device *vd)
+{
+	struct vmsg_slot *slot = vd->slot;
+	int ret;
+
+	set_bit(VMSG_DEV_HUSK, &vd->flags);
+	ret = vmsg_device_thaw(vd);
+	if (ret)
+		vmsg_dev_log(err, vd, "its driver cannot be restored: %d\n", ret);
+	/* Of those that could not bear it before. */
+	vmsg_vqs_condemn(vd, true);
+	vmsg_vqs_break(vd);
+	vmsg_device_broken(vd, "not resumed");
+	/* That says nothing of one that was dead before. */
+	spin_lock_irq(&slot->lock);
+	WRITE_ONCE(slot->recycle, true);
+	spin_unlock_irq(&slot->lock);
+}
+
 /**
  * vmsg_devices_thaw() - undo vmsg_devices_freeze()
- * @bus: the bus
+ * @bus: the bus, still frozen
+ *
+ * A device that cannot be resumed is removed when the bus is not frozen any more.
  *
  * Context: may sleep.
  */
@@ -1050,10 +1097,13 @@ void vmsg_devices_thaw(struct virtio_msg_bus *bus)
 		vd = vmsg_device_get(slot);
 		if (!vd)
 			continue;
-		if (test_and_clear_bit(VMSG_DEV_FROZEN, &vd->flags)) {
+		if (test_bit(VMSG_DEV_FROZEN, &vd->flags)) {
 			ret = vmsg_device_thaw(vd);
-			if (ret)
+			if (ret) {
 				vmsg_dev_log(err, vd, "not resumed: %d\n", ret);
+				vmsg_device_husk(vd);
+			}
+			clear_bit(VMSG_DEV_FROZEN, &vd->flags);
 		}
 		vmsg_device_put(vd);
 	}

@@ -311,7 +311,7 @@ struct vmsg_engine {
  * @debugfs: directory
  * @faults: that a test wants, or NULL
  * @stopping: unregister has begun
- * @frozen: suspended: @work does nothing
+ * @frozen: suspended: neither @work nor those of the slots register or remove devices
  * @cut: the device side does not reach memory yet; bus work only
  */
 struct virtio_msg_bus {
@@ -418,10 +418,11 @@ struct vmsg_vqs {
 #define VMSG_DEV_MUTE		6	/* kicks would break it: no kicks yet */
 #define VMSG_DEV_EARLY		7	/* there was one, all the same */
 #define VMSG_DEV_QUIET		8	/* DEAD, and known to write no memory */
+#define VMSG_DEV_HUSK		9	/* no device for its driver, but it must be restored */
 
 /* Any of these, and a queue is not kicked. */
 #define VMSG_DEV_NO_KICKS	(BIT(VMSG_DEV_DEAD) | BIT(VMSG_DEV_AWAY) | \
-				 BIT(VMSG_DEV_MUTE))
+				 BIT(VMSG_DEV_MUTE) | BIT(VMSG_DEV_HUSK))
 
 /**
  * struct vmsg_device - a virtio device born from a GET_DEVICE_INFO response
@@ -443,8 +444,8 @@ struct vmsg_vqs {
  * @vq_lock: guards the making and deleting of queues
  * @vqs: queues by index; written under @vq_lock, read under RCU
  * @cfg_lock: guards the configuration snapshot below
- * @cfg: snapshot
- * @cfg_len: bytes of it
+ * @cfg: snapshot, and behind it another of what the driver could see when it was frozen
+ * @cfg_len: bytes of each
  * @cfg_gen: its generation
  * @cfg_told: the generation that the driver was told last
  * @cfg_moves: how often in a row that was another one
@@ -698,6 +699,7 @@ struct vmsg_slot *vmsg_slot_get(struct virtio_msg_bus *bus, u16 num);
 void vmsg_slot_set_want(struct vmsg_slot *slot, bool want);
 void vmsg_slot_want(struct vmsg_slot *slot, bool want, bool recycle);
 void vmsg_slot_init_bus(struct virtio_msg_bus *bus);
+void vmsg_slots_queue(struct virtio_msg_bus *bus);
 void vmsg_slots_flush(struct virtio_msg_bus *bus);
 void vmsg_slots_free(struct virtio_msg_bus *bus);
 struct vmsg_device *vmsg_device_get(struct vmsg_slot *slot);
@@ -774,6 +776,7 @@ void vmsg_vqs_go(struct vmsg_device *vd);
 void vmsg_device_mute(struct vmsg_device *vd);
 void vmsg_device_unmute(struct vmsg_device *vd);
 void vmsg_vqs_break(struct vmsg_device *vd);
+void vmsg_vqs_hush(struct vmsg_device *vd);
 
 /* track.c */
 int vmsg_track_init(struct vmsg_vq *q);

@@ -19,6 +19,9 @@
 #include "internal.h"
 #include "trace.h"
 
+/* Entries of the queues of a husk; see vmsg_device_husk(). */
+#define VMSG_HUSK_RING		8
+
 /*
  * Drivers whose callbacks sleep, though virtio lets them come in interrupts:
  * those of virtio_rpmsg_bus take mutexes and register devices.  They are called
@@ -202,9 +205,14 @@ static bool vmsg_notify(struct virtqueue *vq)
 
 static int vmsg_read_vq(struct vmsg_device *vd, u32 index, struct vmsg_vq_info *info)
 {
-	struct vmsg_xfer *x = vmsg_device_xfer(vd);
+	struct vmsg_xfer *x;
 	int ret;
 
+	if (test_bit(VMSG_DEV_HUSK, &vd->flags)) {
+		info->max_size = VMSG_HUSK_RING;
+		return 0;
+	}
+	x = vmsg_device_xfer(vd);
 	if (!x)
 		return -ENOTCONN;
 	ret = vmsg_xfer_call(x, vmsg_req_get_vq(x->wire, x->req, x->cap, vd->num, index));
@@ -217,10 +225,13 @@ static int vmsg_read_vq(struct vmsg_device *vd, u32 index, struct vmsg_vq_info *
 /* SET_VQUEUE: size and addresses of the ring, and "enable". */
 static int vmsg_activate_vq(struct vmsg_vq *q)
 {
-	struct vmsg_xfer *x = vmsg_device_xfer(q->vd);
 	struct virtqueue *vq = q->vq;
+	struct vmsg_xfer *x;
 	int ret;
 
+	if (test_bit(VMSG_DEV_HUSK, &q->vd->flags))
+		return 0;
+	x = vmsg_device_xfer(q->vd);
 	if (!x)
 		return -ENOTCONN;
 	ret = vmsg_xfer_call(x, vmsg_req_set_vq(x->wire, x->req, x->cap,
@@ -332,6 +343,19 @@ static void vmsg_vq_free(struct vmsg_vq *q)
 	kfree(q);
 }
 
+static int vmsg_vq_init_wctx(struct vmsg_vq *q, u32 num, size_t max_mapping)
+{
+	struct vmsg_device *vd = q->vd;
+
+	if (!test_bit(VMSG_DEV_HUSK, &vd->flags))
+		return vmsg_wctx_init(&q->ctx, vd->bus->win, vmsg_vq_segs(vd, num),
+				      max_mapping, &vmsg_track_ops);
+	/* Without a promise: what a lost peer had may be in quarantine. */
+	vmsg_wctx_init_limits(&q->ctx, vd->bus->win, PAGE_SIZE);
+	q->ctx.ops = &vmsg_track_ops;
+	return 0;
+}
+
 static struct vmsg_vq *vmsg_vq_new(struct vmsg_device *vd, u32 index, u32 num,
 				   size_t max_mapping,
 				   const struct virtqueue_info *info)
@@ -346,8 +370,7 @@ static struct vmsg_vq *vmsg_vq_new(struct vmsg_device *vd, u32 index, u32 num,
 	INIT_LIST_HEAD(&q->kick);
 	INIT_WORK(&q->call, vmsg_callbacks_sleep(vd) ? vmsg_vq_call : vmsg_vq_go_on);
 	if (vd->bus->win) {
-		ret = vmsg_wctx_init(&q->ctx, vd->bus->win, vmsg_vq_segs(vd, num),
-				     max_mapping, &vmsg_track_ops);
+		ret = vmsg_vq_init_wctx(q, num, max_mapping);
 		if (ret) {
 			kfree(q);
 			return ERR_PTR(ret);
@@ -427,7 +450,7 @@ static int vmsg_budget(struct vmsg_device *vd, u32 *sizes, unsigned int n,
 	u32 *segs;
 	unsigned int i;
 
-	if (!vd->bus->win || !n)
+	if (!vd->bus->win || !n || test_bit(VMSG_DEV_HUSK, &vd->flags))
 		return 0;
 	segs = vmsg_alloc(vd->bus, kmalloc_array(n, sizeof(*segs), GFP_KERNEL));
 	if (!segs)
@@ -517,6 +540,8 @@ static int vmsg_make_vqs(struct vmsg_device *vd, unsigned int nvqs,
  * @infos: what the driver wants
  * @desc: ignored, there are no vectors to spread
  *
+ * The queues of a husk are small, and nobody else knows of them.
+ *
  * Model: life.pml.
  *
  * Context: may sleep.
@@ -529,6 +554,7 @@ int vmsg_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 		  struct irq_affinity *desc)
 {
 	struct vmsg_device *vd = to_vmsg_device(vdev);
+	bool husk = test_bit(VMSG_DEV_HUSK, &vd->flags);
 	struct vmsg_vqs *vqs = NULL;
 	size_t max_mapping = 0;
 	u32 *sizes;
@@ -538,6 +564,9 @@ int vmsg_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 	if (!sizes)
 		return -ENOMEM;
 
+	/* Its driver may have left what it made when it was restored in vain. */
+	if (husk)
+		vmsg_del_vqs(vdev);
 	mutex_lock(&vd->vq_lock);
 	n = vmsg_size_vqs(vd, nvqs, infos, sizes);
 	ret = n < 0 ? n : vmsg_budget(vd, sizes, n, &max_mapping);
@@ -551,7 +580,7 @@ int vmsg_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 					    max_mapping, vqs);
 	}
 	/* vmsg_devices_fail() sets it, then looks for queues under our lock. */
-	if (!ret && test_bit(VMSG_DEV_DEAD, &vd->flags))
+	if (!ret && test_bit(VMSG_DEV_DEAD, &vd->flags) && !husk)
 		ret = -ENODEV;
 	if (!ret && vqs)
 		atomic_inc(&vd->bus->served);
@@ -560,6 +589,8 @@ int vmsg_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 	else
 		vmsg_free_table(vqs);
 	mutex_unlock(&vd->vq_lock);
+	if (!ret && husk)
+		vmsg_vqs_hush(vd);
 	kfree(sizes);
 	return ret;
 }
@@ -816,6 +847,32 @@ void vmsg_vqs_break(struct vmsg_device *vd)
 		if (vqs->q[i])
 			__virtqueue_break(vqs->q[i]->vq);
 	mutex_unlock(&vd->vq_lock);
+}
+
+/*
+ * Drivers that are not restored if they cannot add their first buffers, and wait for
+ * none of them then.
+ */
+static bool vmsg_fills_or_fails(const struct vmsg_device *vd)
+{
+	return vd->info.device_id == VIRTIO_ID_BALLOON ||
+	       vd->info.device_id == VIRTIO_ID_CLOCK;
+}
+
+/**
+ * vmsg_vqs_hush() - a husk gets nothing, and gives no answer
+ * @vd: the husk, while its driver is restored
+ *
+ * Who waits for an answer (virtio_net) has to see that none comes.
+ *
+ * Context: may sleep.
+ */
+void vmsg_vqs_hush(struct vmsg_device *vd)
+{
+	if (vmsg_fills_or_fails(vd))
+		return;
+	vmsg_vqs_condemn(vd, true);
+	vmsg_vqs_break(vd);
 }
 
 /*

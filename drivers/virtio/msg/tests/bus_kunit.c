@@ -62,6 +62,7 @@ struct bt_dev {
 	u16 num;
 	struct virtqueue *vq[BT_VQS];
 	int found;
+	bool asleep;
 	struct bt_buf fill[BT_FILL];
 };
 
@@ -97,6 +98,9 @@ struct bt_dev {
  * @task: who makes the first used event of a storm
  * @freezes: calls of freeze
  * @restores: calls of restore
+ * @fail_restores: so many of them fail, the queues made
+ * @removed_asleep: calls of remove with nothing but freeze before
+ * @awake_broken: queues that were broken when restore had made them
  * @bufs: buffers
  * @calls: for single tests
  * @torn: reads of the configuration that are to be torn
@@ -133,6 +137,9 @@ struct bt {
 	struct task_struct *task;
 	unsigned int freezes;
 	unsigned int restores;
+	unsigned int fail_restores;
+	unsigned int removed_asleep;
+	unsigned int awake_broken;
 	struct bt_buf *bufs;
 	unsigned int calls;
 	unsigned int torn;
@@ -294,6 +301,8 @@ static void bt_remove(struct virtio_device *vdev)
 	struct bt_dev *d = vdev->priv;
 	unsigned int i;
 
+	/* What it would free is free already, as with virtio_rng. */
+	bt->removed_asleep += d->asleep;
 	/* As del_gendisk() does. */
 	if (bt->wait_in_remove)
 		fake_until(READ_ONCE(bt->bufs[0].done));
@@ -315,20 +324,33 @@ static int bt_freeze(struct virtio_device *vdev)
 {
 	struct bt *bt = bt_of(vdev);
 
+	struct bt_dev *d = vdev->priv;
+
 	bt_shut_down(bt, vdev);
 	bt->freezes++;
+	d->asleep = true;
 	return 0;
 }
 
 static int bt_restore(struct virtio_device *vdev)
 {
 	struct bt *bt = bt_of(vdev);
-	int ret = bt_find_vqs(vdev->priv);
+	struct bt_dev *d = vdev->priv;
+	int ret = bt_find_vqs(d);
+	struct virtqueue *vq;
 
-	if (!ret)
-		virtio_device_ready(vdev);
 	bt->restores++;
-	return ret;
+	if (!ret && bt->fail_restores) {
+		bt->fail_restores--;
+		ret = -ENOMEM;
+	}
+	if (ret)
+		return ret;
+	virtio_device_ready(vdev);
+	virtio_device_for_each_vq(vdev, vq)
+		bt->awake_broken += virtqueue_is_broken(vq);
+	d->asleep = false;
+	return 0;
 }
 
 static const unsigned int bt_features[] = { 3, BT_FEATURE };
@@ -435,6 +457,7 @@ static void bt_exit(struct kunit *test)
 	if (!bt)
 		return;
 	fake_free(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->removed_asleep, 0);
 	KUNIT_EXPECT_EQ(test, bt->bad_context, 0);
 	KUNIT_EXPECT_EQ(test, bt->not_once, 0);
 }
@@ -1925,8 +1948,147 @@ static void test_lost_in_suspend(struct kunit *test)
 	virtio_msg_bus_resume(bt->bus);
 	fake_settle(bt->f);
 	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+	/* Its driver was restored, so that it could be removed: against nobody. */
+	KUNIT_EXPECT_EQ(test, bt->removed_asleep, 0);
+	KUNIT_EXPECT_EQ(test, bt->restores, IS_ENABLED(CONFIG_PM_SLEEP));
+	KUNIT_EXPECT_EQ(test, bt->awake_broken, IS_ENABLED(CONFIG_PM_SLEEP));
 	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
 	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
+}
+
+/* The peer has the device no more when the system wakes up. */
+static void test_removed_in_suspend(struct kunit *test)
+{
+	struct fake_dev *d = bt_one(test, bt_wire(test), 1);
+	struct bt *bt = test->priv;
+
+	bt_go(test);
+	KUNIT_EXPECT_EQ(test, virtio_msg_bus_suspend(bt->bus), 0);
+	d->present = false;
+	fake_event_device(bt->f, BT_NUM, VIRTIO_MSG_DEVICE_REMOVED);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 0);
+	KUNIT_EXPECT_NOT_NULL(test, bt_vd(bt, BT_NUM));
+	KUNIT_EXPECT_EQ(test, virtio_msg_bus_resume(bt->bus), 0);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->removed_asleep, 0);
+	KUNIT_EXPECT_EQ(test, bt->restores, IS_ENABLED(CONFIG_PM_SLEEP));
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_NULL(test, bt_vd(bt, BT_NUM));
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+}
+
+/* It asks for a reset: its driver cannot be removed before it is awake. */
+static void test_broken_in_suspend(struct kunit *test)
+{
+	struct bt *bt;
+
+	bt_one(test, bt_wire(test), 1);
+	bt = test->priv;
+	bt_go(test);
+	KUNIT_EXPECT_EQ(test, virtio_msg_bus_suspend(bt->bus), 0);
+	fake_event_config(bt->f, BT_NUM, VIRTIO_CONFIG_S_NEEDS_RESET);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt_counter(test, VMSG_C_BROKEN), 1);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 0);
+	KUNIT_EXPECT_NOT_NULL(test, bt_vd(bt, BT_NUM));
+	KUNIT_EXPECT_EQ(test, virtio_msg_bus_resume(bt->bus), 0);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->removed_asleep, 0);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
+	KUNIT_EXPECT_NOT_NULL(test, bt_vd(bt, BT_NUM));
+}
+
+/* The bus goes, and its devices with it, while they sleep. */
+static void test_unregister_in_suspend(struct kunit *test)
+{
+	struct bt *bt;
+
+	bt_one(test, bt_wire(test), 1);
+	bt = test->priv;
+	bt_go(test);
+	KUNIT_EXPECT_EQ(test, virtio_msg_bus_suspend(bt->bus), 0);
+	fake_unregister(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->removed_asleep, 0);
+	KUNIT_EXPECT_EQ(test, bt->restores, IS_ENABLED(CONFIG_PM_SLEEP));
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+}
+
+/* The device is there, but its driver fails half way: it gets another. */
+static void test_restore_fails(struct kunit *test)
+{
+	struct bt *bt;
+
+	bt_one(test, bt_wire(test), 2);
+	bt = test->priv;
+	bt_go(test);
+	KUNIT_EXPECT_EQ(test, virtio_msg_bus_suspend(bt->bus), 0);
+	bt->fail_restores = 1;
+	KUNIT_EXPECT_EQ(test, virtio_msg_bus_resume(bt->bus), 0);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->removed_asleep, 0);
+	KUNIT_EXPECT_EQ(test, bt->restores, 2 * IS_ENABLED(CONFIG_PM_SLEEP));
+	KUNIT_EXPECT_EQ(test, bt->awake_broken, 2 * IS_ENABLED(CONFIG_PM_SLEEP));
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), IS_ENABLED(CONFIG_PM_SLEEP));
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 1 + IS_ENABLED(CONFIG_PM_SLEEP));
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+}
+
+/*
+ * Drivers of the kernel, where it has them, of which two free in freeze() what they free
+ * when they are removed, and one waits then for what it has stopped.
+ */
+static void test_sleep_kernels(struct kunit *test)
+{
+	static const u32 ids[] = { VIRTIO_ID_RNG, VIRTIO_ID_NET, VIRTIO_ID_BLOCK };
+	struct bt *bt = bt_new(test, VIRTIO_MSG_WIRE_XID32);
+	unsigned int i;
+
+	fake_window(bt->f, SZ_1M);
+	for (i = 0; i < ARRAY_SIZE(ids); i++)
+		/* A disk of no size: nobody serves it. */
+		memset(fake_add(bt->f, i, ids[i])->config, 0, FAKE_CONFIG);
+	bt_go(test);
+	for (i = 0; i < ARRAY_SIZE(ids); i++)
+		KUNIT_ASSERT_NOT_NULL(test, bt_vd(bt, i));
+	KUNIT_EXPECT_EQ(test, virtio_msg_bus_suspend(bt->bus), 0);
+	virtio_msg_peer_lost(bt->bus, "test");
+	fake_settle(bt->f);
+	virtio_msg_bus_resume(bt->bus);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+	for (i = 0; i < ARRAY_SIZE(ids); i++)
+		KUNIT_EXPECT_NOT_NULL(test, bt_vd(bt, i));
+	/* The same while the bus goes. */
+	KUNIT_EXPECT_EQ(test, virtio_msg_bus_suspend(bt->bus), 0);
+}
+
+/* The driver of a husk finds the configuration that it went to sleep with. */
+static void test_husk_config(struct kunit *test)
+{
+	struct fake_dev *d = bt_one(test, bt_wire(test), 1);
+	struct bt *bt = test->priv;
+	struct vmsg_device *vd;
+	u32 x = 0;
+
+	put_unaligned_le32(4, d->config);
+	bt_go(test);
+	vd = bt_vd(bt, BT_NUM);
+	KUNIT_ASSERT_NOT_NULL(test, vd);
+	vd->vdev.config->get(&vd->vdev, 0, &x, sizeof(x));
+	KUNIT_EXPECT_EQ(test, x, 4);
+	set_bit(VMSG_DEV_FROZEN, &vd->flags);
+	put_unaligned_le32(1, d->config);
+	vmsg_config_invalidate(vd);
+	vd->vdev.config->get(&vd->vdev, 0, &x, sizeof(x));
+	KUNIT_EXPECT_EQ(test, x, 1);
+	set_bit(VMSG_DEV_HUSK, &vd->flags);
+	vd->vdev.config->get(&vd->vdev, 0, &x, sizeof(x));
+	KUNIT_EXPECT_EQ(test, x, 4);
+	/* It is told to nobody. */
+	vd->vdev.config->set(&vd->vdev, 0, &x, sizeof(x));
+	KUNIT_EXPECT_EQ(test, fake_count(bt->f, false, VIRTIO_MSG_SET_CONFIG), 0);
 }
 
 /* Queues */
@@ -3584,6 +3746,31 @@ static void test_recover_not(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
 }
 
+/* To freeze, a driver waits for its buffers; but nothing comes from a successor now. */
+static void test_away_suspend(struct kunit *test)
+{
+	struct virtqueue *vq = bt_may_return(test);
+	struct bt *bt = test->priv;
+
+	KUNIT_ASSERT_EQ(test, bt_add(bt, vq, 0), 0);
+	virtqueue_kick(vq);
+	virtio_msg_peer_away(bt->bus, "test");
+	fake_settle(bt->f);
+	KUNIT_ASSERT_TRUE(test, bt->bufs[0].out);
+	KUNIT_EXPECT_EQ(test, virtio_msg_bus_suspend(bt->bus), 0);
+	KUNIT_EXPECT_EQ(test, bt->bufs[0].done, 1);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 0);
+	KUNIT_EXPECT_EQ(test, virtio_msg_bus_resume(bt->bus), 0);
+	fake_settle(bt->f);
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_AWAY);
+	KUNIT_EXPECT_EQ(test, bt->removed_asleep, 0);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), IS_ENABLED(CONFIG_PM_SLEEP));
+	bt_successor(test, true);
+	KUNIT_EXPECT_EQ(test, bt->bus->state, VMSG_BUS_RUNNING);
+	KUNIT_EXPECT_EQ(test, bt_removed(bt), 1);
+	KUNIT_EXPECT_EQ(test, bt_probed(bt), 2);
+}
+
 static void test_away(struct kunit *test)
 {
 	static const unsigned int left[] = { 0, 2, 4, 6, 7, 8 };
@@ -4201,6 +4388,12 @@ static struct kunit_case bt_cases[] = {
 	KUNIT_CASE(test_reset_never),
 	KUNIT_CASE_PARAM(test_suspend, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_lost_in_suspend, bt_wire_gen_params),
+	KUNIT_CASE_PARAM(test_removed_in_suspend, bt_wire_gen_params),
+	KUNIT_CASE_PARAM(test_broken_in_suspend, bt_wire_gen_params),
+	KUNIT_CASE_PARAM(test_unregister_in_suspend, bt_wire_gen_params),
+	KUNIT_CASE_PARAM(test_restore_fails, bt_wire_gen_params),
+	KUNIT_CASE(test_sleep_kernels),
+	KUNIT_CASE_PARAM(test_husk_config, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_vq_none, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_vq_too_many, bt_wire_gen_params),
 	KUNIT_CASE_PARAM(test_vq_odd_size, bt_wire_gen_params),
@@ -4244,6 +4437,7 @@ static struct kunit_case bt_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(test_recover_times, bt_split_ring_gen_params,
 			      { .speed = KUNIT_SPEED_SLOW }),
 	KUNIT_CASE_PARAM(test_recover_not, bt_split_ring_gen_params),
+	KUNIT_CASE_PARAM(test_away_suspend, bt_split_ring_gen_params),
 	KUNIT_CASE_PARAM(test_away, bt_split_ring_gen_params),
 	KUNIT_CASE_PARAM(test_away_other_successor, bt_split_ring_gen_params),
 	KUNIT_CASE_PARAM(test_away_random, bt_split_ring_gen_params),

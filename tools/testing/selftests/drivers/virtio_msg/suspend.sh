@@ -14,17 +14,42 @@ can_freeze()
 	grep -qw freeze /sys/power/state 2>/dev/null || skip "this kernel cannot suspend"
 }
 
-# test_level LEVEL: suspend up to here, and come back by itself
+# test_level LEVEL [SECONDS]: suspend up to here, and come back by itself
 test_level()
 {
 	can_freeze
 	grep -qw "$1" /sys/power/pm_test 2>/dev/null || skip "no CONFIG_PM_DEBUG"
-	echo 1 >/sys/module/suspend/parameters/pm_test_delay 2>/dev/null
+	echo "${2:-1}" >/sys/module/suspend/parameters/pm_test_delay 2>/dev/null
 	echo "$1" >/sys/power/pm_test
 	bounded "suspend" sh -c 'echo freeze >/sys/power/state'
 	rc=$?
 	echo none >/sys/power/pm_test
 	[ $rc -eq 0 ] || die "suspend failed: $rc"
+}
+
+# meanwhile VERB...: the host does that while the devices are suspended. It counts the
+# time itself: all processes of the guest are frozen before its devices are.
+meanwhile()
+{
+	host later 3 "$@" || die "host later: $?"
+}
+
+# sleep_meanwhile: suspend the devices while the host does what meanwhile() has ordered
+sleep_meanwhile()
+{
+	local start at
+
+	read -r start _ </proc/uptime
+	test_level devices 6
+	at=$(dmesg | sed -n 's/^\[ *\([0-9]*\)\..*suspend debug: Waiting.*/\1/p' | tail -n 1)
+	[ -n "$at" ] || die "the kernel does not say when the devices were suspended"
+	[ "$at" -le $((${start%.*} + 2)) ] || die "suspended $at, ordered at $start: too late"
+}
+
+# done_meanwhile: what came of the next order; its answer is in ANSWER
+done_meanwhile()
+{
+	ANSWER=$(host later) || die "the host's part: $ANSWER"
 }
 
 use_all()
@@ -67,10 +92,9 @@ peer_restarts_meanwhile()
 {
 	grep -qw devices /sys/power/pm_test 2>/dev/null || skip "no CONFIG_PM_DEBUG"
 	lost=$(counter peer_lost)
-	background sh -c 'sleep 0.3; exec host kill'
-	killer=$JOB
-	test_level devices
-	ended "host kill" "$killer" || die "host kill: $?"
+	meanwhile kill
+	sleep_meanwhile
+	done_meanwhile
 	host start || die "host start: $?"
 	use_all
 	[ "$(counter peer_lost)" -gt "$lost" ] || die "the loss was not noticed"
@@ -83,10 +107,9 @@ peer_dead_meanwhile()
 	wait_ready
 	background ioverify -x -t 4 -m 4 -s 3600 "$DISK" >/tmp/ioverify.out 2>&1
 	writer=$JOB
-	background sh -c 'sleep 0.3; exec host kill'
-	killer=$JOB
-	test_level devices
-	ended "host kill" "$killer" || die "host kill: $?"
+	meanwhile kill
+	sleep_meanwhile
+	done_meanwhile
 	ended "I/O" "$writer" || die "ioverify: $?: $(cat /tmp/ioverify.out)"
 	wait_for "the bus has lost its peer" bus_is waiting || die "the bus is $(bus_state)"
 	test_level devices
@@ -111,12 +134,13 @@ disk_changes_meanwhile()
 	wait_for "device $first is a disk" disk_of "$first" || exit 1
 	background ioverify -x -t 4 -m 4 -s 3600 "$(disk_of "$first")" >/tmp/ioverify.out 2>&1
 	writer=$JOB
-	background sh -c "sleep 0.3; host remove $first; host add ramblk,size=4M >/tmp/add"
-	changer=$JOB
-	test_level devices
-	ended "host remove and add" "$changer" || die "host add: $?: $(cat /tmp/add)"
+	meanwhile remove "$first"
+	meanwhile add ramblk,size=4M
+	sleep_meanwhile
+	done_meanwhile
+	done_meanwhile
 	ended "I/O on a disk that is gone" "$writer" || die "ioverify: $?: $(cat /tmp/ioverify.out)"
-	second=$(grep -o '[0-9][0-9]*' /tmp/add | head -n 1)
+	second=$(echo "$ANSWER" | grep -o '[0-9][0-9]*' | head -n 1)
 	[ "$first" = "$second" ] || wait_for "device $first is gone" absent "$first" || exit 1
 	wait_for "device $second is a disk" disk_of "$second" || exit 1
 	bounded "check" ioverify -q -t 2 -n 20 -z 1M "$(disk_of "$second")" || die "device $second"
