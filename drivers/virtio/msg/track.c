@@ -754,9 +754,10 @@ bool vmsg_track_adding(const struct vmsg_vq *q)
 {
 	const struct vmsg_track *t = &q->track;
 
-	/* The driver may write them at this moment: then we ask again. */
-	return t->out && !READ_ONCE(t->lost) && data_race(t->map_num) &&
-	       data_race(t->map_at) == vmsg_track_next(q);
+	if (!t->out || READ_ONCE(t->lost))
+		return false;
+	/* The driver may write both at this moment: then we ask again. */
+	return data_race(t->map_num && t->map_at == vmsg_track_next(q));
 }
 
 /**

@@ -1561,8 +1561,8 @@ static void test_config_segments(struct kunit *test)
 	struct bt *bt = test->priv;
 	struct vmsg_device *vd;
 	unsigned int i, k;
+	u32 most, want;
 	u8 buf[4];
-	u32 most;
 
 	d->config_size = sizeof(struct virtio_blk_config);
 	bt_go(test);
@@ -1578,9 +1578,8 @@ static void test_config_segments(struct kunit *test)
 			bt_read(bt, fields[k].at, buf, 4);
 			vd->info.device_id = BT_ID;
 			/* virtio_scsi takes 0 for any size. */
-			KUNIT_EXPECT_EQ(test, get_unaligned_le32(buf),
-					!cases[i] && fields[k].size ? most :
-					min(cases[i], most));
+			want = fields[k].size && !cases[i] ? most : min(cases[i], most);
+			KUNIT_EXPECT_EQ(test, get_unaligned_le32(buf), want);
 		}
 	}
 }
