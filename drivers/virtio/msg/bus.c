@@ -320,7 +320,10 @@ static bool vmsg_bus_take_link(struct virtio_msg_bus *bus, struct virtio_msg_lin
 	*link = bus->next_link;
 	*seq = bus->link_seq;
 	*resume = bus->state == VMSG_BUS_AWAY;
-	ok = bus->link_valid;
+	ok = bus->link_valid && (*resume || bus->state == VMSG_BUS_WAITING);
+	/* Given up since we looked: devices go first, and then there is a peer. */
+	if (bus->link_valid && !ok)
+		set_bit(VMSG_EV_UP, &bus->events);
 	if (ok && *resume && !vmsg_bus_continues(bus)) {
 		ok = false;
 		anew = vmsg_bus_move(bus, VMSG_BUS_LOST);

@@ -207,8 +207,8 @@ static void vmsg_config_limit(void *buf, size_t most)
  * than what its queue was promised: so no driver may make such a one.
  *
  * virtio_blk hands what it reads as size_max to the block layer.  That warns of
- * less than a page, and takes 0 for 64 KiB.  Segments of virtio_scsi may be as large as
- * a request.
+ * less than a page, and takes 0 for 64 KiB.  virtio_scsi does not ask how large a
+ * segment may be.
  */
 static void vmsg_config_sane(struct vmsg_device *vd, unsigned int offset,
 			     void *buf, unsigned int len)
@@ -227,8 +227,13 @@ static void vmsg_config_sane(struct vmsg_device *vd, unsigned int offset,
 			vmsg_config_limit(buf, VMSG_SEGS_DEFAULT);
 		} else if (offset == offsetof(struct virtio_scsi_config, max_sectors)) {
 			vmsg_config_raise(buf, 1, U32_MAX);
+			/*
+			 * The promise is one run of granules: whatever its pieces
+			 * are, what counts is their sum.
+			 */
 			vmsg_config_limit(buf, max_t(size_t, vd->limits.max_mapping,
-						     PAGE_SIZE) / VMSG_SECTOR);
+						     PAGE_SIZE) / VMSG_SECTOR *
+					       (VMSG_SEGS_DEFAULT / 2));
 		}
 	}
 }
@@ -267,6 +272,26 @@ void vmsg_config_get(struct virtio_device *vdev, unsigned int offset, void *buf,
 	mutex_unlock(&vd->cfg_lock);
 	if (ret)
 		vmsg_config_failed(vd, ret);
+}
+
+/**
+ * vmsg_config_segs() - how many segments may a request have?
+ * @vd: the device, a block device or a SCSI host
+ *
+ * Context: may sleep.
+ * Return: what its driver has found in seg_max; at least 1.
+ */
+u32 vmsg_config_segs(struct vmsg_device *vd)
+{
+	bool blk = vd->info.device_id == VIRTIO_ID_BLOCK;
+	__le32 segs = 0;
+
+	if (blk && !virtio_has_feature(&vd->vdev, VIRTIO_BLK_F_SEG_MAX))
+		return 1;
+	vmsg_config_get(&vd->vdev, blk ? offsetof(struct virtio_blk_config, seg_max) :
+					 offsetof(struct virtio_scsi_config, seg_max),
+			&segs, sizeof(segs));
+	return max(le32_to_cpu(segs), 1U);
 }
 
 static int vmsg_config_write(struct vmsg_device *vd, u32 off, const u8 *buf, u32 len)

@@ -735,6 +735,7 @@ void vmsg_config_get(struct virtio_device *vdev, unsigned int offset,
 		     void *buf, unsigned int len);
 void vmsg_config_set(struct virtio_device *vdev, unsigned int offset,
 		     const void *buf, unsigned int len);
+u32 vmsg_config_segs(struct vmsg_device *vd);
 u32 vmsg_config_generation(struct virtio_device *vdev);
 u8 vmsg_get_status_op(struct virtio_device *vdev);
 void vmsg_set_status_op(struct virtio_device *vdev, u8 status);

@@ -296,7 +296,7 @@ static const struct {
 	{ VIRTIO_ID_VSOCK, 20, VMSG_WIN_MAX_MAPPING },
 };
 
-static u32 vmsg_vq_segs(const struct vmsg_device *vd, u32 size)
+static u32 vmsg_vq_segs(struct vmsg_device *vd, u32 size)
 {
 	u32 segs = VMSG_SEGS_DEFAULT;
 	unsigned int i;
@@ -304,10 +304,10 @@ static u32 vmsg_vq_segs(const struct vmsg_device *vd, u32 size)
 	for (i = 0; i < ARRAY_SIZE(vmsg_segs_table); i++)
 		if (vmsg_segs_table[i].device == vd->info.device_id)
 			segs = vmsg_segs_table[i].segs;
-	/* Of tables that lie elsewhere, more than a ring has: as many as seg_max says. */
+	/* A table that lies elsewhere may have more than the ring. */
 	if (virtio_has_feature(&vd->vdev, VIRTIO_RING_F_INDIRECT_DESC) &&
 	    (vd->info.device_id == VIRTIO_ID_BLOCK || vd->info.device_id == VIRTIO_ID_SCSI))
-		return segs;
+		size = max(size, vmsg_config_segs(vd));
 	return min(size, segs);
 }
 

@@ -94,7 +94,7 @@ static int vmsg_xen_bus_open(struct vmsg_xen_bus *b)
 	}
 	ret = vmsg_xen_bus_publish(b);
 	if (ret)
-		vmsg_xen_close(&b->x);
+		b->kept = vmsg_xen_close(&b->x);
 	b->up = !ret;
 	return ret;
 }
@@ -109,6 +109,9 @@ static bool vmsg_xen_bus_may_open(struct vmsg_xen_bus *b)
 	if (b->up || (b->xdev->state != XenbusStateClosed &&
 		      b->xdev->state != XenbusStateInitialising))
 		return false;
+	/* The one that has it is another domain, or the same after a migration. */
+	if (b->x.domid != b->xdev->otherend_id)
+		b->kept = false;
 	if (b->kept)
 		dev_warn_ratelimited(&b->xdev->dev,
 				     "domain %u has not unmapped the last segment: it gets no other; unbind and bind the driver to try again\n",
