@@ -46,7 +46,7 @@ struct xt {
 	u32 nonce;
 	struct fake_msg *late;
 	unsigned int asked;
-	struct task_struct *task;
+	const void *task;
 	unsigned int mine;
 };
 

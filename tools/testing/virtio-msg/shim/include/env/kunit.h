@@ -88,6 +88,8 @@ void shim_free_pages(void *p);
 	     p = list_entry(p->m.prev, __typeof__(*p), m))
 #define list_splice_init(from, to)	list_splice_tail_init(from, to)
 
+#define current	shim_self()
+
 struct device *kunit_device_register(struct kunit *test, const char *name);
 /* It is freed with the test. */
 static inline void kunit_device_unregister(struct kunit *test, struct device *dev)
