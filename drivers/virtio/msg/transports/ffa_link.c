@@ -561,6 +561,11 @@ static void message(int notify_id, void *data, void *buf)
 	int len;
 
 	vmsg_ffa_count(f, VMSG_FFA_C_RECEIVED);
+	/* What is behind the header may be somebody else's: it must not go back. */
+	if (!vmsg_ffa_is_private(buf) && vmsg_ffa_wants_answer(buf)) {
+		vmsg_ffa_count(f, VMSG_FFA_C_BAD);
+		return;
+	}
 	/*
 	 * A copy of exactly the message, but nobody says how long that is.  As
 	 * much as was allocated is ours to read.
@@ -576,9 +581,6 @@ static void message(int notify_id, void *data, void *buf)
 		vmsg_ffa_lost(f, "the partition has been reset");
 	else if (vmsg_ffa_is_private(frame))
 		reply(f, frame, len);
-	/* What is behind the header may be somebody else's: it must not go back. */
-	else if (vmsg_ffa_wants_answer(frame))
-		vmsg_ffa_count(f, VMSG_FFA_C_BAD);
 	else if (READ_ONCE(f->up) && hand_in(f, frame, len) == -EBADMSG)
 		missed(f);
 }
