@@ -177,7 +177,8 @@ def figures(r):
             if part == "bounce" or "insns" not in rows[0]:
                 continue
             per = r.per(part, what, s)
-            base = r.ratio(part, what, s, PCI)
+            # Packed rings beside packed rings
+            base = r.ratio(part, what, s, PCI if PCI in subjects else PACKED)
             msgs = r.count(part, what, s, "tx_request", "tx_event", "rx_response", "rx_event")
             out.append(
                 f"{part:12}{what:16}{s:20}{median(per):11.0f}{spread(per):>18}"
