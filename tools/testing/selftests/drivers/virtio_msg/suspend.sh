@@ -31,7 +31,7 @@ test_level()
 # time itself: all processes of the guest are frozen before its devices are.
 meanwhile()
 {
-	host later 3 "$@" || die "host later: $?"
+	host later 4 "$@" || die "host later: $?"
 }
 
 # sleep_meanwhile: suspend the devices while the host does what meanwhile() has ordered
@@ -40,10 +40,10 @@ sleep_meanwhile()
 	local start at
 
 	read -r start _ </proc/uptime
-	test_level devices 6
+	test_level devices 7
 	at=$(dmesg | sed -n 's/^\[ *\([0-9]*\)\..*suspend debug: Waiting.*/\1/p' | tail -n 1)
 	[ -n "$at" ] || die "the kernel does not say when the devices were suspended"
-	[ "$at" -le $((${start%.*} + 2)) ] || die "suspended $at, ordered at $start: too late"
+	[ "$at" -le $((${start%.*} + 3)) ] || die "suspended $at, ordered at $start: too late"
 }
 
 # done_meanwhile: what came of the next order; its answer is in ANSWER
